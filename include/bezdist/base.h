@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* Types, statuses, errors, the context and the random numbers: what every other header needs. */
+#ifndef BEZDIST_BASE_H
+#define BEZDIST_BASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define BZD_API __attribute__((visibility("default")))
+#else
+#define BZD_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Version ------------------------------------------------------------------------------------------------- */
+
+#define BZD_VERSION_MAJOR 0
+#define BZD_VERSION_MINOR 1
+#define BZD_VERSION_PATCH 0
+
+/* Version of the library that runs: major << 16 | minor << 8 | patch. Threads: any. Since 0.1. */
+BZD_API uint32_t bzd_version(void);
+
+/* The same as text, "0.1.0"; static storage, never freed. Threads: any. Since 0.1. */
+BZD_API const char *bzd_version_string(void);
+
+/* Copies one line on how this library was built and what it chose on this machine (matrix kernels and why, zlib,
+ * noise version) into buf, cut to cap bytes with the closing NUL; buf may be NULL when cap is 0.
+ * Returns the length of the whole text without the NUL. Threads: any. Since 0.1. */
+BZD_API size_t bzd_build_info(char *buf, size_t cap);
+
+/* ---- Status and error text ----------------------------------------------------------------------------------- */
+
+/* Result of a call: 0 or one of the negative BZD_E_ numbers. The numbers are pinned for ever; unknown ones may be
+ * added in the gaps. */
+typedef int32_t bzd_status;
+
+#define BZD_OK 0
+#define BZD_E_ARGUMENT (-10)    /* an argument is NULL, out of range or not finite */
+#define BZD_E_DIMENSION (-11)   /* two things that must agree in shape do not */
+#define BZD_E_CONFIG (-12)      /* a struct was never initialised, or is newer than this library */
+#define BZD_E_STATE (-13)       /* not a live handle of this kind, or the handle cannot do this now */
+#define BZD_E_UNSUPPORTED (-14) /* meaningful, but this flow, build or combination does not offer it */
+#define BZD_E_MEMORY (-20)      /* the allocator refused */
+#define BZD_E_LIMIT (-21)       /* a limit set by the caller (or fixed by the format) would be passed */
+#define BZD_E_IO (-30)          /* the system or an I/O callback failed; the text names path and cause */
+#define BZD_E_FORMAT (-31)      /* not a file of the expected kind */
+#define BZD_E_CORRUPT (-32)     /* such a file, but damaged */
+#define BZD_E_VERSION (-33)     /* such a file, but of a later version or with unknown critical parts */
+#define BZD_E_NUMERIC (-40)     /* a value that must be finite is not (a teacher's velocity, a data row) */
+#define BZD_E_DIVERGED (-41)    /* training met a non-finite loss or gradient; the weights are those before it */
+#define BZD_E_STEPS (-42)       /* an adaptive solver used up its steps; the text names row and time */
+#define BZD_E_CANCELLED (-50)   /* a callback returned non-zero, or a cancel function was called */
+#define BZD_E_INTERNAL (-90)    /* a defect of the library */
+
+/* Name of a status, "BZD_E_MEMORY"; "BZD_E_UNKNOWN" for any other number. Static storage. Threads: any. Since 0.1. */
+BZD_API const char *bzd_status_name(bzd_status status);
+
+/* Copies the text of this thread's last failed call into buf, cut to cap bytes with the closing NUL; one line without
+ * a newline, empty after a call that succeeded (destroy functions and plain getters leave it alone). buf may be NULL
+ * when cap is 0. Returns the length of the whole text without the NUL. Threads: any, each its own text. Since 0.1. */
+BZD_API size_t bzd_last_error(char *buf, size_t cap);
+
+/* ---- Context ------------------------------------------------------------------------------------------------- */
+
+/* What a host lends the library: allocator, log, threads. Immutable and shareable between threads. Every create
+ * function takes one; NULL means libc's allocator, no log and the calling thread alone. */
+typedef struct bzd_context bzd_context;
+
+/* Returns size bytes aligned to align (a power of two, at most 64) or NULL. Called on any thread. */
+typedef void *(*bzd_alloc_fn)(void *user, size_t size, size_t align);
+/* Gives back what bzd_alloc_fn gave, with the same size and align. Called on any thread. */
+typedef void (*bzd_free_fn)(void *user, void *ptr, size_t size, size_t align);
+
+#define BZD_LOG_WARNING 1
+#define BZD_LOG_INFO 2
+/* One line without a newline. Called on the caller's thread. */
+typedef void (*bzd_log_fn)(void *user, int32_t level, const char *text);
+
+/* One piece of work; never calls back into the library's public functions. */
+typedef void (*bzd_task_fn)(void *arg, int64_t i);
+/* Calls fn(arg, i) once for each i in 0..n-1, on any threads in any order, and returns when all are done. Results do
+ * not depend on how the host spreads the calls. */
+typedef void (*bzd_parallel_for_fn)(void *user, int64_t n, bzd_task_fn fn, void *arg);
+
+typedef struct bzd_context_config {
+  uint32_t struct_size; /* set by bzd_context_config_init */
+  int32_t threads;      /* 1..256, default 1; 0 = the number of cores this process may use. With parallel_for: how many
+                           calls of fn may run at once (more of them wait for each other) */
+  bzd_alloc_fn alloc;   /* NULL (default): libc. alloc and free are given together */
+  bzd_free_fn free;
+  void *alloc_user;
+  bzd_log_fn log; /* NULL (default): silent */
+  void *log_user;
+  bzd_parallel_for_fn parallel_for; /* NULL (default): the library's own pool, started at first use */
+  void *parallel_for_user;
+} bzd_context_config;
+
+/* Fills *config, of which the caller knows size bytes (sizeof), with the defaults above.
+ * Status: BZD_E_ARGUMENT (NULL), BZD_E_CONFIG (size below the first released one). Threads: any. Since 0.1. */
+BZD_API bzd_status bzd_context_config_init(bzd_context_config *config, size_t size);
+/* sizeof(bzd_context_config) in this library; a twin of this function exists for every public struct, for bindings
+ * that cannot see sizeof. Threads: any. Since 0.1. */
+BZD_API size_t bzd_context_config_size(void);
+
+/* Creates a context; config NULL = the defaults. *out is NULL on failure. Objects keep their context alive, so it may
+ * be destroyed before them. Status: BZD_E_ARGUMENT, BZD_E_CONFIG, BZD_E_MEMORY. Threads: any. Since 0.1. */
+BZD_API bzd_status bzd_context_create(const bzd_context_config *config, bzd_context **out);
+/* Drops the caller's hold; the pool's threads are joined when the last object using it is gone. NULL is fine.
+ * Threads: any, once per handle. Since 0.1. */
+BZD_API void bzd_context_destroy(bzd_context *context);
+/* Number of threads the context works with; 1 for NULL. Threads: any. Since 0.1. */
+BZD_API int32_t bzd_context_threads(const bzd_context *context);
+
+/* ---- Random numbers ------------------------------------------------------------------------------------------ */
+
+/* Philox4x32-10 (Salmon et al. 2011): key = seed, counter = {index lo, index hi, block of four numbers, stream}. So
+ * number j of sample i is a pure function of (seed, stream, i, j). Streams are pinned for ever. */
+#define BZD_STREAM_NOISE 0      /* x0 of sample i */
+#define BZD_STREAM_ORDER 1      /* order of the target data set */
+#define BZD_STREAM_TIME 2       /* time t of a training row */
+#define BZD_STREAM_DROPOUT 3    /* which training rows lose their condition */
+#define BZD_STREAM_INIT 4       /* initial weights */
+#define BZD_STREAM_PARTNER 5    /* order of the source data set (data to data) */
+#define BZD_STREAM_MEMBER 6     /* member drawn by a mixture */
+#define BZD_STREAM_ANCHOR 7     /* which paths start from real data */
+#define BZD_STREAM_METRIC 8     /* directions of the sliced metrics */
+#define BZD_STREAM_USER 0x10000 /* from here on: the caller's own */
+
+/* Noise version 1: how normals are made from counters (docs/noise.md); recorded in files. */
+#define BZD_NOISE_VERSION 1
+
+/* Standard normal numbers [n, dim] of samples first..first+n-1 into out (caller's). dim 1..2^24, n >= 0,
+ * first >= 0. Status: BZD_E_ARGUMENT. Threads: any. Since 0.1. */
+BZD_API bzd_status bzd_noise(uint64_t seed, uint32_t stream, int64_t first, int64_t n, int64_t dim, float *out);
+/* The same for uniform numbers in (0, 1): (r + 1/2) / 2^24 of the top 24 bits r. Threads: any. Since 0.1. */
+BZD_API bzd_status bzd_uniform(uint64_t seed, uint32_t stream, int64_t first, int64_t n, int64_t dim, float *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

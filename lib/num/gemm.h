@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Matrix products. Row-major float32; operands of bzdi_gemm by row and column stride, so a transposed operand is a
+ * swap of its strides. Two forms:
+ *   bzdi_gemm    C = A B or C += A B, for training: BLIS or our own kernels by the rule in gemm.c, split into blocks of
+ *                C by the shape alone and spread over the context's threads; same bits for any number of threads.
+ *   bzdi_packed  rows times weights packed once, for sampling: our own kernels always, serial (call it inside a task);
+ *                a row's bits depend on k and n only, never on how many rows go with it. */
+#ifndef BZDI_NUM_GEMM_H
+#define BZDI_NUM_GEMM_H
+
+#include <bezdist/base.h>
+
+/* Scratch bytes that bzdi_gemm needs for any shape with this context (all slots together). */
+size_t bzdi_gemm_scratch(const bzd_context *context);
+/* C[m, n] = (accumulate ? C : 0) + A[m, k] B[k, n]. C has unit column stride. Scratch is 64-byte aligned. */
+void bzdi_gemm(const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
+               int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate,
+               void *scratch);
+
+/* Floats of a packed [k, n] matrix, and the packing of B[k, n] given by strides. */
+size_t bzdi_packed_floats(int64_t k, int64_t n);
+void bzdi_pack(int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_column, float *packed);
+/* C[m, n] = act(A[m, k] B + bias); bias NULL = 0; silu 0 or 1. ldc >= n; C columns n.. are not written. */
+void bzdi_packed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *packed,
+                      const float *bias, int silu, float *c, int64_t ldc);
+
+/* Makes BLIS set itself up now (its own memory pools), after probing that memory is there: BLIS aborts when malloc
+ * fails. Called at context creation; BZD_E_MEMORY when the probe fails. */
+bzd_status bzdi_gemm_warm(const bzd_context *context);
+/* One phrase on what was chosen and why: "blis 0.9.0 generic (unknown CPU): own avx512 kernels". Returns its length. */
+size_t bzdi_gemm_describe(char *buf, size_t cap);
+/* Whether to warn that BLIS does not know this CPU. */
+int bzdi_gemm_blis_is_generic(void);
+
+#endif
