@@ -116,6 +116,53 @@ BZD_API void bzd_context_destroy(bzd_context *context);
 /* Number of threads the context works with; 1 for NULL. Threads: any. Since 0.1. */
 BZD_API int32_t bzd_context_threads(const bzd_context *context);
 
+/* ---- Handles, and what several nouns share ------------------------------------------------------------------- */
+
+/* Opaque handles. `const` in a parameter is the thread rule: many threads may share the object during that call. */
+typedef struct bzd_data bzd_data;             /* rows of real data                         (data.h) */
+typedef struct bzd_flow bzd_flow;             /* a model of transport                      (flow.h) */
+typedef struct bzd_ensemble bzd_ensemble;     /* teachers and the rule that combines them  (ensemble.h) */
+typedef struct bzd_fitter bzd_fitter;         /* trajectories -> Bezier control points     (fitter.h) */
+typedef struct bzd_source bzd_source;         /* where training paths come from            (source.h) */
+typedef struct bzd_trainer bzd_trainer;       /* fits a flow to the paths of a source      (trainer.h) */
+typedef struct bzd_checkpoint bzd_checkpoint; /* named tensors and metadata, as in a file  (checkpoint.h) */
+
+/* Partial progress of a long call. Filled by the library; struct_size is the library's. */
+typedef struct bzd_progress {
+  uint32_t struct_size;
+  int32_t phase;      /* BZD_PHASE_: what the numbers below count */
+  int64_t step;       /* done so far, this call's or the whole schedule's (trainers) */
+  int64_t of;         /* of so many; 0 = unknown */
+  double loss;        /* trainers: of the last step; else 0 */
+  double smooth_loss; /* trainers: exponential mean over about 100 steps */
+  double rate;        /* trainers: learning rate of the last step */
+  double nfe;         /* samplers and sources: network evaluations per row so far, mean */
+  double seconds;     /* since this call began */
+} bzd_progress;
+
+#define BZD_PHASE_TRAIN 1    /* training steps */
+#define BZD_PHASE_SAMPLE 2   /* rows sampled */
+#define BZD_PHASE_GENERATE 3 /* paths made by a source */
+
+/* sizeof(bzd_progress) in this library. Threads: any. Since 0.1. */
+BZD_API size_t bzd_progress_size(void);
+
+/* Called on the thread of the long call, between pieces of work. Non-zero stops the call with BZD_E_CANCELLED; the
+ * number is quoted in the error text. */
+typedef int32_t (*bzd_progress_fn)(void *user, const bzd_progress *progress);
+
+/* A velocity field of the caller's own: fills v [n, dim] with the velocity at x [n, dim], time t [n] (each row its own)
+ * and condition cond [n, cond_dim] (NULL when cond_dim is 0). Called on the thread of the call that needs it. Non-zero
+ * stops that call with BZD_E_CANCELLED. */
+typedef int32_t (*bzd_velocity_fn)(void *user, int64_t n, int64_t dim, const float *x, const float *t, int64_t cond_dim,
+                                   const float *cond, float *v);
+
+/* Paths of the caller's own: fills paths [n, degree + 1, dim] and cond [n, cond_dim] (NULL when cond_dim is 0) for the
+ * samples index[0..n-1]. The same index must give the same path, or exact resume is lost. Non-zero stops the call with
+ * BZD_E_CANCELLED. */
+typedef int32_t (*bzd_paths_fn)(void *user, int64_t n, const int64_t *index, int32_t degree, int64_t dim,
+                                int64_t cond_dim, float *paths, float *cond);
+
 /* ---- Random numbers ------------------------------------------------------------------------------------------ */
 
 /* Philox4x32-10 (Salmon et al. 2011): key = seed, counter = {index lo, index hi, block of four numbers, stream}. So

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Flows: models of transport from t = 0 (noise, or any data set) to t = 1 (the target), and sampling from them. */
+#ifndef BEZDIST_FLOW_H
+#define BEZDIST_FLOW_H
+
+#include <bezdist/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the network of a flow says at (x, t). Heads speak in velocity units: u_m is the mean velocity from x to the
+ * control point R_m of the rest of the path (docs/math.md, "Students"). */
+#define BZD_FLOW_VELOCITY 1 /* v = dx/dt: sampled by an ODE solver */
+#define BZD_FLOW_CONTROL 2  /* u_1..u_degree: one evaluation gives the whole rest of the curve */
+#define BZD_FLOW_ENDPOINT 3 /* u_n alone: one jump from t to 1 */
+#define BZD_FLOW_CALLBACK 4 /* the caller's own velocity function */
+
+typedef struct bzd_flow_config {
+  uint32_t struct_size;  /* set by bzd_flow_config_init */
+  int32_t kind;          /* BZD_FLOW_VELOCITY (default), _CONTROL or _ENDPOINT */
+  int32_t degree;        /* of a control-point flow, 1..16, default 2; ignored by the others (their degree is 1) */
+  int32_t layers;        /* hidden layers of the MLP, 1..16, default 3 */
+  int64_t dim;           /* numbers in one sample, 1..2^20; required (default 0 is refused) */
+  int64_t cond_dim;      /* numbers in one condition, 0..2^20, default 0 */
+  int64_t width;         /* units of each hidden layer, 1..65536, default 256 */
+  int32_t time_features; /* even, 2..1024, default 32: sin and cos at time_features/2 frequencies */
+  int32_t item_ndim;     /* 0..4, default 0 = [dim] */
+  int64_t item_shape[4]; /* such as {1, 28, 28}; its product must be dim. Kept in the file, for drawing */
+  uint64_t seed;         /* of the initial weights (stream BZD_STREAM_INIT), default 0 */
+  const float *scale;    /* [dim] or NULL (default, = 1), copied: data value = scale * model value + offset */
+  const float *offset;   /* [dim] or NULL (default, = 0), copied */
+} bzd_flow_config;
+
+/* Status: BZD_E_ARGUMENT (NULL), BZD_E_CONFIG (size below the first released one). Threads: any. Since 0.1. */
+BZD_API bzd_status bzd_flow_config_init(bzd_flow_config *config, size_t size);
+BZD_API size_t bzd_flow_config_size(void);
+
+/* A flow with fresh weights: W and b uniform in +-1/sqrt(fan in). *out is the caller's to destroy, NULL on failure.
+ * Status: BZD_E_ARGUMENT (names field, value and range), BZD_E_CONFIG, BZD_E_MEMORY. Threads: any. Since 0.1. */
+BZD_API bzd_status bzd_flow_create(const bzd_context *context, const bzd_flow_config *config, bzd_flow **out);
+
+/* A student that starts from a network teacher's weights: same trunk, same affine, item shape and condition; each of
+ * its heads is a copy of the teacher's last head (first head of a control-point teacher when the kinds differ), so that
+ * its curve is the teacher's straight step. kind and degree as in bzd_flow_config.
+ * Status: BZD_E_UNSUPPORTED (a callback flow has no weights). Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_flow_create_from(const bzd_flow *teacher, int32_t kind, int32_t degree, bzd_flow **out);
+
+/* A flow that is the caller's own function (another library's model, a formula). config gives dim, cond_dim, item
+ * shape and affine; its other fields are ignored. serialise 1: the library never enters fn from two threads at once;
+ * 0: several host threads that use the flow may. fn and user must outlive the flow and all that retains it.
+ * Threads: any. Since 0.1. */
+BZD_API bzd_status bzd_flow_create_callback(const bzd_context *context, const bzd_flow_config *config,
+                                            bzd_velocity_fn fn, void *user, int32_t serialise, bzd_flow **out);
+
+/* Drops the caller's hold; ensembles and trainers keep what they use. NULL is fine. Threads: any, once. Since 0.1. */
+BZD_API void bzd_flow_destroy(bzd_flow *flow);
+
+typedef struct bzd_flow_info {
+  uint32_t struct_size; /* set by the caller: sizeof(bzd_flow_info) */
+  int32_t kind;
+  int32_t degree;
+  int32_t layers; /* 0 for a callback flow, as are the next four */
+  int64_t width;
+  int64_t parameters;   /* floats */
+  int64_t packed_bytes; /* weights as sampling reads them */
+  int32_t time_features;
+  int32_t has_affine;
+  int64_t dim;
+  int64_t cond_dim;
+  int32_t item_ndim;
+  int32_t reserved; /* 0 */
+  int64_t item_shape[4];
+} bzd_flow_info;
+
+BZD_API size_t bzd_flow_info_size(void);
+/* Facts of a flow. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_flow_get_info(const bzd_flow *flow, bzd_flow_info *info);
+
+/* Copies the affine map to data units into scale[dim] and offset[dim] (1 and 0 when there is none); either may be
+ * NULL. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_flow_get_affine(const bzd_flow *flow, float *scale, float *offset);
+
+/* Free metadata of a flow, saved with it: key 1..63 bytes of [A-Za-z0-9_.-], value UTF-8 text of at most 65535 bytes;
+ * value NULL removes the key. Threads: exclusive. Since 0.1. */
+BZD_API bzd_status bzd_flow_set_metadata(bzd_flow *flow, const char *key, const char *value);
+/* Number of keys; -1 when flow is not a flow. Threads: shared-read. Since 0.1. */
+BZD_API int64_t bzd_flow_metadata_count(const bzd_flow *flow);
+/* The i-th key and value in ascending order of keys; the strings live until the flow or its metadata change. Threads:
+ * shared-read. Since 0.1. */
+BZD_API bzd_status bzd_flow_metadata_at(const bzd_flow *flow, int64_t i, const char **key, const char **value);
+/* Value of a key, *value NULL when there is none. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_flow_get_metadata(const bzd_flow *flow, const char *key, const char **value);
+
+/* Copies the weights: parameters floats, tensor by tensor in the order of the file, each [out, in] as in PyTorch.
+ * Status: BZD_E_DIMENSION when count differs, BZD_E_UNSUPPORTED (callback). Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_flow_get_parameters(const bzd_flow *flow, int64_t count, float *values);
+/* Replaces the weights; all must be finite. Threads: exclusive. Since 0.1. */
+BZD_API bzd_status bzd_flow_set_parameters(bzd_flow *flow, int64_t count, const float *values);
+
+/* ---- Evaluation ---------------------------------------------------------------------------------------------- */
+
+/* Velocity v [n, dim] at x [n, dim], t [n] in [0, 1], cond [n, cond_dim] (NULL: unconditional, or cond_dim 0). For a
+ * control-point flow its first head, for an endpoint flow its only one. guidance g: v(null) + g (v(c) - v(null)); 1 =
+ * plain, and the only value allowed without a condition. n 0 is fine.
+ * Status: BZD_E_ARGUMENT, BZD_E_NUMERIC (a callback gave a value that is not finite), BZD_E_CANCELLED, BZD_E_MEMORY; v
+ * holds no meaning after a failure. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_flow_velocity(const bzd_flow *flow, int64_t n, const float *x, const float *t, const float *cond,
+                                     double guidance, float *v);
+
+/* Control points paths [n, degree + 1, dim] of the rest of each row's curve from (x, t) to t = 1; row 0 of each is x.
+ * Control-point and endpoint flows (degree 1); others BZD_E_UNSUPPORTED. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_flow_curve(const bzd_flow *flow, int64_t n, const float *x, const float *t, const float *cond,
+                                  double guidance, float *paths);
+
+/* ---- Sampling ------------------------------------------------------------------------------------------------ */
+
+#define BZD_SOLVER_AUTO 0     /* CONTROL for control-point and endpoint flows, DOPRI5 otherwise */
+#define BZD_SOLVER_EULER 1    /* order 1, 1 evaluation a step */
+#define BZD_SOLVER_MIDPOINT 2 /* order 2, 2 */
+#define BZD_SOLVER_HEUN 3     /* order 2, 2 */
+#define BZD_SOLVER_RK4 4      /* order 4, 4 */
+#define BZD_SOLVER_DOPRI5 5   /* Dormand-Prince 5(4), its own step size for each row; first same as last */
+#define BZD_SOLVER_CONTROL 6  /* along the predicted curve, 1 evaluation a step; exact for any step of a true curve */
+#define BZD_SOLVER_DOPRI5_FIXED 7 /* the same tableau with fixed steps, order 5, 6 evaluations a step */
+
+#define BZD_UNITS_MODEL 0 /* values as the network sees them */
+#define BZD_UNITS_DATA 1  /* mapped by the flow's affine where they are at t = 1 */
+
+typedef struct bzd_sample_config {
+  uint32_t struct_size;     /* set by bzd_sample_config_init */
+  int32_t solver;           /* BZD_SOLVER_, default AUTO */
+  int32_t steps;            /* fixed-step solvers: 1..1000000; 0 (default): CONTROL 4 (endpoint flows 1), others 16 */
+  int32_t grid_count;       /* 0 (default): steps equal steps; else steps + 1 times in grid, and steps is ignored */
+  const double *grid;       /* [grid_count] strictly monotone from t0 to t1, borrowed during the call */
+  double t0;                /* start, default 0 */
+  double t1;                /* end, default 1; t1 < t0 integrates backwards (not with CONTROL) */
+  double rtol;              /* DOPRI5: error per step against atol + rtol |x|, rms over a row, default 1e-4, 1e-9..1 */
+  double atol;              /* default 1e-4, 1e-12..1 */
+  int64_t max_steps;        /* DOPRI5: tried steps for one row, default 10000 */
+  double guidance;          /* default 1; see bzd_flow_velocity; each guided evaluation counts 2 NFE */
+  uint64_t seed;            /* of the noise when x0 is NULL (stream BZD_STREAM_NOISE), default 0 */
+  int64_t first_index;      /* number of the first row, default 0: row r is sample first_index + r, whatever n is */
+  int32_t units;            /* BZD_UNITS_: of the ends at t = 1, default MODEL */
+  int32_t reserved;         /* 0 */
+  bzd_progress_fn progress; /* may be NULL (default) */
+  void *progress_user;
+} bzd_sample_config;
+
+BZD_API bzd_status bzd_sample_config_init(bzd_sample_config *config, size_t size);
+BZD_API size_t bzd_sample_config_size(void);
+
+typedef struct bzd_sample_result {
+  uint32_t struct_size; /* set by the caller */
+  int32_t solver;       /* the one used, never AUTO */
+  double nfe_mean;      /* network evaluations per row, rejected steps and guidance included */
+  int64_t nfe_max;
+  int64_t rejected; /* rejected steps of all rows */
+  double seconds;
+} bzd_sample_result;
+
+BZD_API size_t bzd_sample_result_size(void);
+
+/* Moves n rows from t0 to t1. x0 [n, dim] or NULL = standard normal noise of the seed; cond [n, cond_dim] or NULL; out
+ * [n, dim], may be x0 itself. config NULL = the defaults. result may be NULL. Row r depends on its own x0, cond, seed
+ * and number alone, not on n or the number of threads.
+ * Status: BZD_E_ARGUMENT, BZD_E_UNSUPPORTED (solver and kind), BZD_E_NUMERIC (a state that is not finite: row and time
+ * named), BZD_E_STEPS, BZD_E_CANCELLED, BZD_E_MEMORY. After a failure out holds no meaning.
+ * Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_flow_sample(const bzd_flow *flow, const bzd_sample_config *config, int64_t n, const float *x0,
+                                   const float *cond, float *out, bzd_sample_result *result);
+
+/* The states on the way, states [n, count, dim] at times [count], strictly monotone from t0 to t1 (both included).
+ * DOPRI5 interpolates (order 4); fixed-step solvers divide each interval so that the steps add up to at least steps; a
+ * control-point flow evaluates its curves. Otherwise as bzd_flow_sample. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_flow_trajectory(const bzd_flow *flow, const bzd_sample_config *config, int64_t n,
+                                       const float *x0, const float *cond, int64_t count, const double *times,
+                                       float *states, bzd_sample_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* The flow object: a network with its weights (or the caller's function), and what a file must know to use it. */
+#ifndef BZDI_FLOW_FLOW_H
+#define BZDI_FLOW_FLOW_H
+
+#include "base/alloc.h"
+#include "flow/field.h"
+#include "flow/meta.h"
+#include "net/net.h"
+
+#include <pthread.h>
+
+/* The values of BZD_FLOW_ in flow.h; compared by the api layer's static asserts. */
+enum { BZDI_FLOW_VELOCITY = 1, BZDI_FLOW_CONTROL = 2, BZDI_FLOW_ENDPOINT = 3, BZDI_FLOW_CALLBACK = 4 };
+
+/* What samples are: common to all kinds. */
+typedef struct bzdi_item {
+  int64_t dim, cond_dim;
+  int32_t ndim;
+  int64_t shape[4];
+  float *scale, *offset; /* [dim] or both NULL: data = scale x + offset */
+} bzdi_item;
+
+struct bzd_flow {
+  bzdi_handle handle;
+  int32_t kind, degree; /* degree 1 unless CONTROL */
+  bzdi_item item;
+  bzdi_meta meta; /* free key-values */
+  bzdi_net *net;  /* NULL: callback */
+  float *weights; /* [net->count] */
+  float *packed;
+  bzd_velocity_fn fn;
+  void *fn_user;
+  int serialise;
+  pthread_mutex_t *lock; /* of a serialised callback */
+  bzdi_cache cache;      /* workspace of velocity, curve and the samplers */
+};
+
+#define BZDI_MAGIC_FLOW 0x574C4642u
+
+typedef struct bzdi_flow_spec { /* values checked by the caller */
+  int32_t kind, degree, layers, time_features;
+  int64_t width;
+  uint64_t seed;
+  bzdi_item item; /* arrays borrowed, copied in */
+} bzdi_flow_spec;
+
+bzd_status bzdi_flow_new(const bzd_context *context, const bzdi_flow_spec *spec, bzd_flow **out);
+bzd_status bzdi_flow_new_callback(const bzd_context *context, const bzdi_item *item, bzd_velocity_fn fn, void *user,
+                                  int serialise, bzd_flow **out);
+/* Retains net, copies item, meta (may be NULL) and weights: what snapshots and loads use. */
+bzd_status bzdi_flow_new_net(const bzd_context *context, int32_t kind, int32_t degree, const bzdi_item *item,
+                             const bzdi_meta *meta, bzdi_net *net, const float *weights, bzd_flow **out);
+bzd_status bzdi_flow_new_from(const bzd_flow *teacher, int32_t kind, int32_t degree, bzd_flow **out);
+/* weights changed: pack again. */
+void bzdi_flow_repack(bzd_flow *flow);
+int32_t bzdi_flow_heads(int32_t kind, int32_t degree); /* degree for CONTROL, else 1 */
+
+bzd_status bzdi_item_copy(const bzd_context *context, const bzdi_item *from, bzdi_item *to);
+void bzdi_item_clear(const bzd_context *context, bzdi_item *item);
+/* Whether two items have the same dim, cond_dim and affine to the bit; a failure names `name` and the numbers. */
+bzd_status bzdi_item_match(const char *name, const bzdi_item *item, const bzdi_item *expected);
+
+/* The flow as a velocity field (first head; guidance 1 = plain). */
+void bzdi_flow_field(const bzd_flow *flow, double guidance, bzdi_field *field);
+/* All heads u [n, heads, dim] of a network flow at rows; serial; work as bzdi_flow_heads_work. Guided: the null rows
+ * are evaluated too. */
+size_t bzdi_flow_heads_work(const bzd_flow *flow, double guidance, int64_t n);
+void bzdi_flow_heads_at(const bzd_flow *flow, double guidance, const bzdi_eval *eval, float *u, void *work);
+
+/* Metadata and tensors "<prefix>...", weights in role PARAMETER; META "<prefix>flow.kind" etc. (flow_store.c).
+ * Callback flows: BZD_E_UNSUPPORTED. */
+bzd_status bzdi_flow_store(const bzd_flow *flow, bzdi_store *store, const char *prefix);
+/* role: BZDI_ROLE_PARAMETER or BZDI_ROLE_EMA; every number in the file is checked before use. */
+bzd_status bzdi_flow_load(const bzd_context *context, const bzdi_store *store, const char *prefix, int32_t role,
+                          bzd_flow **out);
+
+#endif
