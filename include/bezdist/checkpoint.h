@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Checkpoints: what a .bzd file holds, as an object. Built from a flow, ensemble, trainer or path store, or opened from
+ * a file; written to a file, a buffer or a callback. Format: docs/checkpoint-format.md. */
+#ifndef BEZDIST_CHECKPOINT_H
+#define BEZDIST_CHECKPOINT_H
+
+#include <bezdist/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bzd_limits {
+  uint32_t struct_size; /* set by bzd_limits_init */
+  uint32_t reserved;    /* 0 */
+  uint64_t max_file;    /* bytes of the file, default 64 GiB */
+  uint64_t max_raw;     /* bytes of all tensors when decoded, default 64 GiB */
+  uint64_t max_index;   /* bytes of the index, default 64 MiB */
+  int64_t max_tensors;  /* default 65536 */
+  int64_t max_meta;     /* key-values, default 65536 */
+} bzd_limits;
+
+BZD_API bzd_status bzd_limits_init(bzd_limits *limits, size_t size);
+BZD_API size_t bzd_limits_size(void);
+
+/* ---- Building ------------------------------------------------------------------------------------------------ */
+
+/* Snapshots: the checkpoint holds copies, the object may go on. Ensembles carry their members. BZD_E_UNSUPPORTED where
+ * a callback flow or callback source would have to be stored. *out NULL on failure. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_from_flow(const bzd_flow *flow, bzd_checkpoint **out);
+BZD_API bzd_status bzd_checkpoint_from_ensemble(const bzd_ensemble *ensemble, bzd_checkpoint **out);
+/* Everything exact resume needs but the source: raw weights, EMA, moments, step, config, the source's identity. */
+BZD_API bzd_status bzd_checkpoint_from_trainer(const bzd_trainer *trainer, bzd_checkpoint **out);
+/* Path stores only (bzd_source_create_pool). */
+BZD_API bzd_status bzd_checkpoint_from_source(const bzd_source *source, bzd_checkpoint **out);
+/* NULL is fine. Threads: any, once. Since 0.1. */
+BZD_API void bzd_checkpoint_destroy(bzd_checkpoint *checkpoint);
+
+/* ---- Bytes out ----------------------------------------------------------------------------------------------- */
+
+/* Atomic: written beside path, made durable, renamed over it. On failure the file at path is what it was and nothing
+ * else is left. Status: BZD_E_IO (path and cause), BZD_E_MEMORY. Threads: exclusive. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_write_file(bzd_checkpoint *checkpoint, const char *path);
+/* Takes size bytes, in order; non-zero stops with BZD_E_IO, the number quoted. */
+typedef int32_t (*bzd_write_fn)(void *user, const void *data, size_t size);
+BZD_API bzd_status bzd_checkpoint_write_callback(bzd_checkpoint *checkpoint, bzd_write_fn fn, void *user);
+/* Into buf of cap bytes; *size is the size needed, also when buf is NULL (then nothing is written) or too small
+ * (BZD_E_LIMIT). Threads: exclusive. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_write_buffer(bzd_checkpoint *checkpoint, void *buf, size_t cap, size_t *size);
+
+/* ---- Bytes in ------------------------------------------------------------------------------------------------ */
+
+/* Header, trailer and index are read and checked; tensors when they are asked for. limits NULL = the defaults. The file
+ * stays open until destroy. Status: BZD_E_IO, BZD_E_FORMAT, BZD_E_CORRUPT, BZD_E_VERSION, BZD_E_LIMIT, BZD_E_MEMORY.
+ * Threads: any. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_open_file(const bzd_context *context, const char *path, const bzd_limits *limits,
+                                            bzd_checkpoint **out);
+/* The buffer is borrowed until destroy. */
+BZD_API bzd_status bzd_checkpoint_open_buffer(const bzd_context *context, const void *data, size_t size,
+                                              const bzd_limits *limits, bzd_checkpoint **out);
+/* Fills data with size bytes from offset of a file of file_size bytes; non-zero = BZD_E_IO. fn may be called until
+ * destroy, on the thread of the call that needs bytes. */
+typedef int32_t (*bzd_read_fn)(void *user, uint64_t offset, void *data, size_t size);
+BZD_API bzd_status bzd_checkpoint_open_callback(const bzd_context *context, bzd_read_fn fn, void *user,
+                                                uint64_t file_size, const bzd_limits *limits, bzd_checkpoint **out);
+
+/* ---- Objects back -------------------------------------------------------------------------------------------- */
+
+/* The flow of a flow's or trainer's file; which is BZD_WEIGHTS_ of trainer.h. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_get_flow(const bzd_checkpoint *checkpoint, int32_t which, bzd_flow **out);
+BZD_API bzd_status bzd_checkpoint_get_ensemble(const bzd_checkpoint *checkpoint, bzd_ensemble **out);
+/* source must be the one the trainer had (same kind, seed, data, teachers: compared by identity; BZD_E_ARGUMENT when it
+ * differs). The schedule is the saved one. */
+BZD_API bzd_status bzd_checkpoint_get_trainer(const bzd_checkpoint *checkpoint, const bzd_source *source,
+                                              bzd_trainer **out);
+BZD_API bzd_status bzd_checkpoint_get_source(const bzd_checkpoint *checkpoint, bzd_source **out);
+
+/* ---- Looking inside ------------------------------------------------------------------------------------------ */
+
+#define BZD_CHECKPOINT_FLOW 1
+#define BZD_CHECKPOINT_ENSEMBLE 2
+#define BZD_CHECKPOINT_TRAINER 3
+#define BZD_CHECKPOINT_PATHS 4
+
+typedef struct bzd_checkpoint_info {
+  uint32_t struct_size;   /* set by the caller */
+  int32_t kind;           /* BZD_CHECKPOINT_ */
+  uint32_t version_major; /* of the format */
+  uint32_t version_minor;
+  int64_t tensors;
+  int64_t metadata; /* key-values, trainer state included */
+  uint64_t raw_bytes;
+  uint64_t file_bytes; /* 0 when it was built and not opened */
+} bzd_checkpoint_info;
+
+BZD_API size_t bzd_checkpoint_info_size(void);
+/* Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_get_info(const bzd_checkpoint *checkpoint, bzd_checkpoint_info *info);
+
+#define BZD_ROLE_PARAMETER 1
+#define BZD_ROLE_EMA 2
+#define BZD_ROLE_MOMENT1 3
+#define BZD_ROLE_MOMENT2 4
+#define BZD_ROLE_BUFFER 5
+#define BZD_ROLE_PATHS 6
+
+typedef struct bzd_tensor_info {
+  uint32_t struct_size; /* set by the caller */
+  int32_t role;         /* BZD_ROLE_ */
+  const char *name;     /* lives as long as the checkpoint */
+  const char *dtype;    /* "f32", "f64", "bf16", "i32", "i64", "u8"; static */
+  int32_t ndim;
+  int32_t reserved;
+  int64_t shape[8];
+  uint64_t raw_bytes;
+  uint64_t stored_bytes; /* 0 when built and not opened */
+} bzd_tensor_info;
+
+BZD_API size_t bzd_tensor_info_size(void);
+/* Tensor i in file order. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_get_tensor(const bzd_checkpoint *checkpoint, int64_t i, bzd_tensor_info *info);
+/* Decodes tensor i into data of cap >= raw_bytes bytes, checked. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_read_tensor(const bzd_checkpoint *checkpoint, int64_t i, void *data, size_t cap);
+/* The i-th key-value as text, in file order (metadata, then trainer state): *key lives as long as the checkpoint; the
+ * value is copied to value, cut to cap. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_get_metadata(const bzd_checkpoint *checkpoint, int64_t i, const char **key,
+                                               char *value, size_t cap);
+/* Decodes and checks every byte. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_verify(const bzd_checkpoint *checkpoint);
+/* SHA-256 of what the model is (docs/checkpoint-format.md): 64 hex digits and a NUL into id[65]. Threads: shared-read.
+ * Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_content_id(const bzd_checkpoint *checkpoint, char *id);
+
+/* ---- Short forms --------------------------------------------------------------------------------------------- */
+
+/* from_flow + write_file, open_file + get_flow (BZD_WEIGHTS_AUTO). Threads: shared-read / any. Since 0.1. */
+BZD_API bzd_status bzd_flow_save(const bzd_flow *flow, const char *path);
+BZD_API bzd_status bzd_flow_load(const bzd_context *context, const char *path, bzd_flow **out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

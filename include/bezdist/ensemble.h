@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Ensembles: teachers and the rule that combines them. A velocity field like a flow, to sample from or to distil. */
+#ifndef BEZDIST_ENSEMBLE_H
+#define BEZDIST_ENSEMBLE_H
+
+#include <bezdist/flow.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BZD_COMBINE_VELOCITY 1 /* mean velocity at a shared (x, t): only for teachers of the same coupling */
+#define BZD_COMBINE_MIXTURE 2  /* each sample follows one teacher, drawn with the weights: any teachers */
+
+#define BZD_WEIGHTS_UNIFORM 1
+#define BZD_WEIGHTS_FIXED 2 /* given numbers */
+#define BZD_WEIGHTS_CONSENSUS                                                                                          \
+  3 /* per row softmax(-|v_m - c|^2 / (2 T^2 dim)), c the leave-one-out mean; not for MIXTURE */
+
+typedef struct bzd_ensemble_config {
+  uint32_t struct_size;   /* set by bzd_ensemble_config_init */
+  int32_t combine;        /* BZD_COMBINE_, default VELOCITY */
+  int32_t weights;        /* BZD_WEIGHTS_, default UNIFORM */
+  int32_t reserved;       /* 0 */
+  const double *fixed;    /* [count] >= 0 with a positive sum, scaled to sum 1; FIXED only */
+  double temperature;     /* T of CONSENSUS, in units of velocity, > 0, default 0.1 */
+  const double *guidance; /* [count] guidance of each member; NULL (default): 1 */
+  uint64_t seed;          /* which member a sample of a MIXTURE follows (BZD_STREAM_MEMBER), default 0 */
+} bzd_ensemble_config;
+
+BZD_API bzd_status bzd_ensemble_config_init(bzd_ensemble_config *config, size_t size);
+BZD_API size_t bzd_ensemble_config_size(void);
+
+/* Retains count (1..64) flows of any kinds that agree in dim, cond_dim and affine. Status: BZD_E_DIMENSION ("teacher 2:
+ * dim 64, expected 784"), BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_CONFIG, BZD_E_MEMORY. Threads: any. Since 0.1. */
+BZD_API bzd_status bzd_ensemble_create(const bzd_context *context, const bzd_ensemble_config *config, int64_t count,
+                                       const bzd_flow *const *teachers, bzd_ensemble **out);
+/* NULL is fine. Threads: any, once. Since 0.1. */
+BZD_API void bzd_ensemble_destroy(bzd_ensemble *ensemble);
+
+typedef struct bzd_ensemble_info {
+  uint32_t struct_size; /* set by the caller */
+  int32_t combine;
+  int32_t weights;
+  int32_t nfe; /* network evaluations that one evaluation of a row counts: all members, guided ones twice */
+  int64_t count;
+  int64_t dim;
+  int64_t cond_dim;
+} bzd_ensemble_info;
+
+BZD_API size_t bzd_ensemble_info_size(void);
+/* Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_ensemble_get_info(const bzd_ensemble *ensemble, bzd_ensemble_info *info);
+/* A new hold on member i (destroy it like any flow). Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_ensemble_get_member(const bzd_ensemble *ensemble, int64_t i, bzd_flow **out);
+
+/* The combined velocity at rows whose sample numbers are first_index.. (they choose the member of a MIXTURE), and the
+ * weights [n, count] used (may be NULL). As bzd_flow_velocity otherwise. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_ensemble_velocity(const bzd_ensemble *ensemble, int64_t n, int64_t first_index, const float *x,
+                                         const float *t, const float *cond, float *v, double *weights);
+
+/* bzd_flow_sample and bzd_flow_trajectory of the combined field; config->guidance must be 1 (members carry their own)
+ * and the solver an ODE one (AUTO = DOPRI5). Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_ensemble_sample(const bzd_ensemble *ensemble, const bzd_sample_config *config, int64_t n,
+                                       const float *x0, const float *cond, float *out, bzd_sample_result *result);
+BZD_API bzd_status bzd_ensemble_trajectory(const bzd_ensemble *ensemble, const bzd_sample_config *config, int64_t n,
+                                           const float *x0, const float *cond, int64_t count, const double *times,
+                                           float *states, bzd_sample_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

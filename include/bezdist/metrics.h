@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Distances between two sets of samples, a (generated) and b (real). Definitions: docs/math.md. */
+#ifndef BEZDIST_METRICS_H
+#define BEZDIST_METRICS_H
+
+#include <bezdist/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BZD_METRIC_SW2 1
+#define BZD_METRIC_W2 2 /* n == m <= 2048 */
+#define BZD_METRIC_ENERGY 4
+#define BZD_METRIC_FRECHET 8
+#define BZD_METRIC_PRECISION_RECALL 16
+#define BZD_METRIC_MMD 32
+#define BZD_METRIC_TOTAL_VARIANCE 64
+#define BZD_METRIC_ALL 127 /* W2 only where it applies */
+
+typedef struct bzd_metrics_config {
+  uint32_t struct_size; /* set by bzd_metrics_config_init */
+  uint32_t which;       /* BZD_METRIC_ bits, default ALL */
+  int32_t directions;   /* of sw2, 1..65536, default 512 */
+  int32_t neighbours;   /* k of precision and recall, 1..100, default 3 */
+  uint64_t seed;        /* of the directions (BZD_STREAM_METRIC), default 0 */
+} bzd_metrics_config;
+
+BZD_API bzd_status bzd_metrics_config_init(bzd_metrics_config *config, size_t size);
+BZD_API size_t bzd_metrics_config_size(void);
+
+typedef struct bzd_metrics_result { /* what was not asked for, or does not apply, is NaN */
+  uint32_t struct_size;             /* set by the caller */
+  uint32_t which;                   /* what was computed */
+  double sw2;                       /* sliced 2-Wasserstein distance */
+  double w2;                        /* exact 2-Wasserstein distance, by assignment */
+  double energy;                    /* energy distance, squared form, U-statistic */
+  double frechet;                   /* Frechet distance of Gaussian fits, squared form, on the values themselves */
+  double frechet_matched;           /* the same, a rescaled about its mean to b's total variance */
+  double precision;                 /* share of a inside b's neighbourhood balls */
+  double recall;                    /* share of b inside a's */
+  double mmd;                       /* squared MMD, unbiased, RBF kernels */
+  double total_variance;            /* of a: sum over coordinates */
+  double total_variance_b;          /* of b */
+} bzd_metrics_result;
+
+BZD_API size_t bzd_metrics_result_size(void);
+
+/* Compares a [n, dim] with b [m, dim], both finite, n and m >= 8. Quadratic in n + m but for sw2 and total variance.
+ * Status: BZD_E_ARGUMENT, BZD_E_NUMERIC (row and column), BZD_E_LIMIT (W2 asked for alone where it does not apply),
+ * BZD_E_MEMORY. Threads: any. Since 0.1. */
+BZD_API bzd_status bzd_metrics_compare(const bzd_context *context, const bzd_metrics_config *config, int64_t dim,
+                                       int64_t n, const float *a, int64_t m, const float *b,
+                                       bzd_metrics_result *result);
+
+/* For each row of a [n, dim] the number index [n] of the nearest row of b [m, dim] and its distance [n]; either may be
+ * NULL. Shows memorised training data. Threads: any. Since 0.1. */
+BZD_API bzd_status bzd_metrics_nearest(const bzd_context *context, int64_t dim, int64_t n, const float *a, int64_t m,
+                                       const float *b, int64_t *index, double *distance);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
