@@ -12,15 +12,15 @@ extern "C" {
 #define BZD_COMBINE_VELOCITY 1 /* mean velocity at a shared (x, t): only for teachers of the same coupling */
 #define BZD_COMBINE_MIXTURE 2  /* each sample follows one teacher, drawn with the weights: any teachers */
 
-#define BZD_WEIGHTS_UNIFORM 1
-#define BZD_WEIGHTS_FIXED 2 /* given numbers */
-#define BZD_WEIGHTS_CONSENSUS                                                                                          \
+#define BZD_RULE_UNIFORM 1
+#define BZD_RULE_FIXED 2 /* given numbers */
+#define BZD_RULE_CONSENSUS                                                                                             \
   3 /* per row softmax(-|v_m - c|^2 / (2 T^2 dim)), c the leave-one-out mean; not for MIXTURE */
 
 typedef struct bzd_ensemble_config {
   uint32_t struct_size;   /* set by bzd_ensemble_config_init */
   int32_t combine;        /* BZD_COMBINE_, default VELOCITY */
-  int32_t weights;        /* BZD_WEIGHTS_, default UNIFORM */
+  int32_t rule;           /* of weights: BZD_RULE_, default UNIFORM */
   int32_t reserved;       /* 0 */
   const double *fixed;    /* [count] >= 0 with a positive sum, scaled to sum 1; FIXED only */
   double temperature;     /* T of CONSENSUS, in units of velocity, > 0, default 0.1 */
@@ -41,7 +41,7 @@ BZD_API void bzd_ensemble_destroy(bzd_ensemble *ensemble);
 typedef struct bzd_ensemble_info {
   uint32_t struct_size; /* set by the caller */
   int32_t combine;
-  int32_t weights;
+  int32_t rule;
   int32_t nfe; /* network evaluations that one evaluation of a row counts: all members, guided ones twice */
   int64_t count;
   int64_t dim;

@@ -19,8 +19,9 @@ extern "C" {
 BZD_API bzd_status bzd_source_create_data(const bzd_data *target, const bzd_data *start, uint64_t seed,
                                           bzd_source **out);
 
-#define BZD_GUIDE_FIT 0      /* the fitter's least squares over the whole trajectory */
-#define BZD_GUIDE_CONTROL 1  /* trajectory's states at guide_times become the interior control points (degree 2 or 3)  \
+#define BZD_GUIDE_FIT 0 /* the fitter's least squares over the whole trajectory */
+#define BZD_GUIDE_CONTROL                                                                                              \
+  1                          /* trajectory's states at guide_times become the interior control points (degree 2 or 3)  \
                               */
 #define BZD_GUIDE_WAYPOINT 2 /* the curve passes the trajectory's states at guide_times (degree 2 or 3) */
 

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* Teachers and the rule that combines their velocities. Weighted sums in double, rounded once. */
+#ifndef BZDI_DISTILL_ENSEMBLE_H
+#define BZDI_DISTILL_ENSEMBLE_H
+
+#include "flow/solver.h"
+#include "store/sha256.h"
+
+/* The values of BZD_COMBINE_ and BZD_RULE_ in ensemble.h. */
+enum { BZDI_COMBINE_VELOCITY = 1, BZDI_COMBINE_MIXTURE = 2 };
+enum { BZDI_RULE_UNIFORM = 1, BZDI_RULE_FIXED = 2, BZDI_RULE_CONSENSUS = 3 };
+
+typedef struct bzdi_ensemble_spec {
+  int32_t combine, rule;
+  double temperature;
+  uint64_t seed;
+  int64_t count;
+  const bzd_flow *const *flows;
+  const double *fixed, *guidance; /* [count] or NULL */
+} bzdi_ensemble_spec;
+
+struct bzd_ensemble {
+  bzdi_handle handle;
+  int32_t combine, rule;
+  double temperature;
+  uint64_t seed;
+  int64_t count;
+  bzd_flow **flow; /* [count], retained */
+  double *weight;  /* [count], sum 1 */
+  double *guidance;
+  bzdi_cache cache; /* of samplers and velocity */
+};
+
+#define BZDI_MAGIC_ENSEMBLE 0x534E4542u
+
+bzd_status bzdi_ensemble_new(const bzd_context *context, const bzdi_ensemble_spec *spec, bzd_ensemble **out);
+void bzdi_ensemble_field(const bzd_ensemble *ensemble, bzdi_field *field);
+/* Weights [n, count] at rows; what velocity uses. work as the field's. */
+bzd_status bzdi_ensemble_weights(const bzd_ensemble *ensemble, const bzdi_eval *eval, double *weights, void *work);
+/* The member a sample follows in a MIXTURE. */
+int64_t bzdi_ensemble_member(const bzd_ensemble *ensemble, int64_t index);
+
+/* "<prefix>ensemble.*" and the members under "<prefix><i>.". */
+bzd_status bzdi_ensemble_store(const bzd_ensemble *ensemble, bzdi_store *store);
+bzd_status bzdi_ensemble_load(const bzd_context *context, const bzdi_store *store, bzd_ensemble **out);
+bzd_status bzdi_ensemble_hash(const bzd_ensemble *ensemble, bzdi_sha256 *hash);
+
+#endif

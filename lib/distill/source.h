@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* The path-source interface: sample numbers -> Bezier paths with conditions, a pure function of (seed, number). The
+ * trainer knows nothing else; adding a method is adding a source. */
+#ifndef BZDI_DISTILL_SOURCE_H
+#define BZDI_DISTILL_SOURCE_H
+
+#include "distill/data.h"
+#include "distill/ensemble.h"
+#include "num/lsq.h"
+
+/* The values of BZD_SOURCE_ and BZD_GUIDE_ in source.h. */
+enum { BZDI_SOURCE_DATA = 1, BZDI_SOURCE_ENSEMBLE = 2, BZDI_SOURCE_CALLBACK = 3, BZDI_SOURCE_POOL = 4 };
+enum { BZDI_GUIDE_FIT = 0, BZDI_GUIDE_CONTROL = 1, BZDI_GUIDE_WAYPOINT = 2 };
+
+/* What making some paths cost, added up. */
+typedef struct bzdi_spent {
+  int64_t paths;
+  double nfe, residual2; /* sums over paths */
+} bzdi_spent;
+
+typedef struct bzdi_source_kind {
+  int32_t id;
+  /* paths [n, degree+1, dim], cond [n, cond_dim] (NULL when cond_dim is 0) of samples index[n]; spent may be NULL. */
+  bzd_status (*paths)(const bzd_source *source, int64_t n, const int64_t *index, float *paths, float *cond,
+                      bzdi_spent *spent);
+  /* Everything the paths depend on. */
+  bzd_status (*hash)(const bzd_source *source, bzdi_sha256 *hash);
+} bzdi_source_kind;
+
+struct bzd_source {
+  bzdi_handle handle;
+  const bzdi_source_kind *kind;
+  int32_t degree;
+  bzdi_item item;   /* dim, cond_dim, shape, affine of the target */
+  bzdi_cache cache; /* workspace of paths */
+};
+
+#define BZDI_MAGIC_SOURCE 0x43525342u
+
+bzd_status bzdi_source_new_data(const bzd_data *target, const bzd_data *start, uint64_t seed, bzd_source **out);
+bzd_status bzdi_source_new_callback(const bzd_context *context, int32_t degree, int64_t dim, int64_t cond_dim,
+                                    bzd_paths_fn fn, void *user, bzd_source **out);
+
+typedef struct bzdi_ensemble_source_spec { /* values checked by the caller, shapes against each other by new */
+  int32_t guide;
+  double guide_time[2];
+  uint64_t seed;
+  const bzd_data *start, *real; /* may be NULL */
+  double rho;
+  int32_t solver, steps;
+  double rtol, atol;
+  const float *cond;
+  int64_t cond_count;
+} bzdi_ensemble_source_spec;
+
+/* fit is the fitter's; the handle `fitter` that owns it is retained. */
+bzd_status bzdi_source_new_ensemble(const bzd_ensemble *ensemble, const void *fitter, const bzdi_fit *fit,
+                                    const bzdi_ensemble_source_spec *spec, bzd_source **out);
+
+bzd_status bzdi_source_new_pool(const bzd_source *base, int64_t count, uint64_t seed, bzd_progress_fn progress,
+                                void *user, bzd_source **out);
+/* Facts of a pool: count, mean NFE, rms residual; zeros for other kinds. */
+void bzdi_pool_facts(const bzd_source *source, int64_t *count, double *nfe, double *residual);
+bzd_status bzdi_pool_store(const bzd_source *source, bzdi_store *store);
+bzd_status bzdi_pool_load(const bzd_context *context, const bzdi_store *store, bzd_source **out);
+
+/* Samples first..first+n-1, n may be any size. */
+bzd_status bzdi_source_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond);
+/* SHA-256 over kind and all that the paths depend on. */
+bzd_status bzdi_source_identity(const bzd_source *source, uint8_t id[32]);
+
+#endif
