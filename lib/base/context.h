@@ -28,6 +28,8 @@ struct bzd_context {
 bzd_status bzdi_context_new(const bzd_context_config *config, bzd_context **out); /* config complete and checked */
 /* The context itself, or the constant default one for NULL. */
 bzd_context *bzdi_context(const bzd_context *context);
+/* Cores this process may run on, at least 1. */
+int32_t bzdi_cores(void);
 void bzdi_log(const bzd_context *context, int32_t level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -13,6 +13,9 @@ size_t bzdi_error_copy(char *buf, size_t cap);
 /* Copies text into buf as bzd_last_error promises: cut to cap with a NUL; returns the whole length. */
 size_t bzdi_text_copy(const char *text, char *buf, size_t cap);
 
+/* Name of a status as in bzd_status_name. */
+const char *bzdi_status_name(bzd_status status);
+
 /* Last line of every api function: clears the text on success, passes status on. */
 static inline bzd_status bzdi_done(bzd_status status) {
   if (status == BZD_OK) bzdi_error_clear();

@@ -8,7 +8,7 @@
 
 struct bzdi_pool;
 
-/* slot is in 0..bzdi_slots-1 and no two running pieces share one: index per-thread scratch with it. */
+/* slot is in 0..bzdi_slots-1 and no two running pieces of one call share one: index the call's scratch with it. */
 typedef void (*bzdi_task)(void *arg, int64_t i, int32_t slot);
 
 int32_t bzdi_slots(const bzd_context *context);
