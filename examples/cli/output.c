@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Files written whole or not at all, tables for people, JSON lines for programs. */
+#define _GNU_SOURCE
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void write_atomic(const char *path, const void *data, size_t size) {
+  char *temporary;
+  if (asprintf(&temporary, "%s.%ld.tmp", path, (long)getpid()) < 0) die("no memory for a name");
+  int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (fd < 0) die("%s: %s", path, strerror(errno));
+  bool good = true;
+  for (size_t done = 0; good && done < size;) {
+    ssize_t wrote = write(fd, (const char *)data + done, size - done);
+    if (wrote > 0)
+      done += (size_t)wrote;
+    else if (wrote < 0 && errno != EINTR)
+      good = false;
+  }
+  if (good && fsync(fd) != 0) good = false;
+  int error = errno;
+  if (close(fd) != 0 && good) good = false, error = errno;
+  if (good && rename(temporary, path) != 0) good = false, error = errno;
+  if (!good) {
+    unlink(temporary);
+    die("%s: %s", path, strerror(error));
+  }
+  free(temporary);
+}
+
+static void cell(const json_t *value, char *out, size_t cap) {
+  if (json_is_integer(value))
+    snprintf(out, cap, "%lld", (long long)json_integer_value(value));
+  else if (json_is_real(value))
+    snprintf(out, cap, "%.4g", json_real_value(value));
+  else if (json_is_string(value))
+    snprintf(out, cap, "%s", json_string_value(value));
+  else
+    snprintf(out, cap, "-");
+}
+
+void print_rows(const struct common *common, json_t *rows, const char *const *keys) {
+  size_t index;
+  json_t *row;
+  if (common->json) {
+    json_array_foreach(rows, index, row) {
+      json_dumpf(row, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+      putchar('\n');
+    }
+    return;
+  }
+  char text[64];
+  for (const char *const *key = keys; *key; key++) { /* a column nobody filled is left out */
+    bool used = false;
+    json_array_foreach(rows, index, row) used = used || json_object_get(row, *key);
+    if (used) printf("%12s", *key);
+  }
+  putchar('\n');
+  json_array_foreach(rows, index, row) {
+    for (const char *const *key = keys; *key; key++) {
+      bool used = false;
+      size_t other_index;
+      json_t *other;
+      json_array_foreach(rows, other_index, other) used = used || json_object_get(other, *key);
+      if (!used) continue;
+      cell(json_object_get(row, *key), text, sizeof text);
+      printf("%12s", text);
+    }
+    putchar('\n');
+  }
+}
+
+static void put(json_t *object, const char *prefix, const char *key, double value) {
+  char name[64];
+  snprintf(name, sizeof name, "%s%s", prefix, key);
+  if (isfinite(value)) json_object_set_new(object, name, json_real(value));
+}
+
+json_t *metrics_json(const struct common *common, int64_t dim, int64_t n, const float *a, int64_t m, const float *b,
+                     const char *prefix) {
+  bzd_metrics_result result = {.struct_size = sizeof result};
+  must(bzd_metrics_compare(common->context, NULL, dim, n, a, m, b, &result), "metrics");
+  json_t *object = json_object();
+  put(object, prefix, "sw2", result.sw2);
+  put(object, prefix, "w2", result.w2);
+  put(object, prefix, "energy", result.energy);
+  put(object, prefix, "frechet", result.frechet);
+  put(object, prefix, "frechet_matched", result.frechet_matched);
+  put(object, prefix, "total_variance", result.total_variance);
+  put(object, prefix, "precision", result.precision);
+  put(object, prefix, "recall", result.recall);
+  put(object, prefix, "mmd", result.mmd);
+  return object;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* bezdist sample: samples of a model, or given points sent through it. */
+#include "sampling.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct sample {
+  struct common common;
+  const char *model, *from, *out, *condition;
+  int64_t count, nfe, label, first;
+  int32_t solver;
+  double guidance, tolerance;
+  bool backward, data_units;
+};
+
+enum {
+  KEY_MODEL = 1,
+  KEY_COUNT,
+  KEY_NFE,
+  KEY_SOLVER,
+  KEY_FROM,
+  KEY_BACKWARD,
+  KEY_OUT,
+  KEY_LABEL,
+  KEY_CONDITION,
+  KEY_GUIDANCE,
+  KEY_FIRST,
+  KEY_UNITS,
+  KEY_TOLERANCE
+};
+
+static const struct argp_option options[] = {
+    {"model", KEY_MODEL, "M.bzd", 0, "Model to sample", 0},
+    {"count", KEY_COUNT, "N", 0, "Number of samples (default 64; with --from: its rows)", 0},
+    {"first", KEY_FIRST, "I", 0, "Number of the first sample (default 0)", 0},
+    {"nfe", KEY_NFE, "K", 0, "Network evaluations per sample", 0},
+    {"solver", KEY_SOLVER, "NAME", 0, "euler, midpoint, heun, rk4, dopri5 or control", 0},
+    {"tolerance", KEY_TOLERANCE, "F", 0, "Of dopri5, relative and absolute (default 1e-4)", 0},
+    {"from", KEY_FROM, "X.npy", 0, "Start from these points instead of noise", 0},
+    {"backward", KEY_BACKWARD, NULL, 0, "From t = 1 to t = 0", 0},
+    {"label", KEY_LABEL, "K", 0, "Class of the samples", 0},
+    {"condition", KEY_CONDITION, "FILE.npy", 0, "Conditions, one for each sample or one for all", 0},
+    {"guidance", KEY_GUIDANCE, "F", 0, "Guidance scale (default 1)", 0},
+    {"data-units", KEY_UNITS, NULL, 0, "Values as in the training data's file instead of the model's", 0},
+    {"out", KEY_OUT, "X.npy|X.png", 0, "File to write (default samples.npy)", 0},
+    {0},
+};
+
+static error_t parse(int key, char *text, struct argp_state *state) {
+  struct sample *sample = state->input;
+  switch (key) {
+  case ARGP_KEY_INIT: state->child_inputs[0] = &sample->common; return 0;
+  case KEY_MODEL: sample->model = text; return 0;
+  case KEY_COUNT: sample->count = parse_int("--count", text, 1, (int64_t)1 << 32); return 0;
+  case KEY_FIRST: sample->first = parse_int("--first", text, 0, (int64_t)1 << 60); return 0;
+  case KEY_NFE: sample->nfe = parse_int("--nfe", text, 1, 1000000); return 0;
+  case KEY_SOLVER:
+    sample->solver = solver_by_name(text);
+    if (sample->solver < 0) die_usage("--solver: '%s' is not euler, midpoint, heun, rk4, dopri5 or control", text);
+    return 0;
+  case KEY_TOLERANCE: sample->tolerance = parse_real("--tolerance", text, 1e-9, 1); return 0;
+  case KEY_FROM: sample->from = text; return 0;
+  case KEY_BACKWARD: sample->backward = true; return 0;
+  case KEY_LABEL: sample->label = parse_int("--label", text, 0, 1 << 20); return 0;
+  case KEY_CONDITION: sample->condition = text; return 0;
+  case KEY_GUIDANCE: sample->guidance = parse_real("--guidance", text, 0, 1000); return 0;
+  case KEY_UNITS: sample->data_units = true; return 0;
+  case KEY_OUT: sample->out = text; return 0;
+  default: return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static void write_samples(const struct sample *sample, const bzd_flow_info *info, int64_t n, const float *rows) {
+  size_t length = strlen(sample->out);
+  int ndim = info->item_ndim ? info->item_ndim : 1;
+  int64_t shape[5] = {n};
+  for (int i = 0; i < ndim; i++) shape[i + 1] = info->item_ndim ? info->item_shape[i] : info->dim;
+  if (length > 4 && !strcmp(sample->out + length - 4, ".png")) {
+    size_t size;
+    unsigned char *png = sheet_png(n, rows, ndim, shape + 1, &size);
+    if (!png) die("%s: samples of this shape cannot be drawn; write an .npy file", sample->out);
+    write_atomic(sample->out, png, size);
+    free(png);
+  } else {
+    npy_write(sample->out, ndim + 1, shape, rows);
+  }
+}
+
+int cmd_sample(int argc, char **argv) {
+  static const struct argp_child children[] = {{&common_argp, 0, NULL, 0}, {0}};
+  static const struct argp argp = {.options = options,
+                                   .parser = parse,
+                                   .children = children,
+                                   .doc = "Draws samples; the i-th depends on the seed and i alone.\v"
+                                          "Example: bezdist sample --model m.bzd --count 64 --nfe 2 --out sheet.png"};
+  struct sample sample = {.label = -1, .guidance = 1, .out = "samples.npy"};
+  argp_parse(&argp, argc, argv, 0, NULL, &sample);
+  if (!sample.model) die_usage("sample needs --model");
+  common_start(&sample.common);
+  bzd_flow *flow;
+  must(bzd_flow_load(sample.common.context, sample.model, &flow), NULL);
+  bzd_flow_info info = {.struct_size = sizeof info};
+  must(bzd_flow_get_info(flow, &info), NULL);
+  float *from = NULL;
+  int64_t n = sample.count ? sample.count : 64;
+  if (sample.from) {
+    int ndim;
+    int64_t shape[5], dim = 1;
+    from = npy_read(sample.from, &ndim, shape);
+    for (int i = 1; i < ndim; i++) dim *= shape[i];
+    if (dim != info.dim)
+      die("%s: rows of %lld numbers, the model takes %lld", sample.from, (long long)dim, (long long)info.dim);
+    if (sample.count > shape[0])
+      die("--count %lld: %s has %lld rows", (long long)sample.count, sample.from, (long long)shape[0]);
+    if (!sample.count) n = shape[0];
+  } else if (sample.backward) {
+    die_usage("--backward needs --from");
+  }
+  float *cond, *out = must_alloc((size_t)(n * info.dim), sizeof(float));
+  sampling_condition(flow, n, sample.label, sample.condition, &cond);
+  bzd_sample_config config;
+  int32_t solver = sample.solver;
+  if (solver == BZD_SOLVER_AUTO && sample.backward && !sample.nfe) solver = BZD_SOLVER_DOPRI5;
+  sampling_for(flow, solver, sample.nfe, sample.guidance, &config);
+  config.seed = sample.common.seed;
+  config.first_index = sample.first;
+  if (sample.backward) config.t0 = 1, config.t1 = 0;
+  if (sample.data_units) config.units = BZD_UNITS_DATA;
+  if (sample.tolerance > 0) config.rtol = config.atol = sample.tolerance;
+  struct progress progress = {.title = "sample", .quiet = sample.common.quiet};
+  config.progress = progress_show;
+  config.progress_user = &progress;
+  interrupt_catch();
+  bzd_sample_result result = {.struct_size = sizeof result};
+  bzd_status status = bzd_flow_sample(flow, &config, n, from, cond, out, &result);
+  progress_end(&progress);
+  if (status == BZD_E_CANCELLED && interrupted()) {
+    fprintf(stderr, "bezdist: stopped; nothing was written\n");
+    return EXIT_INTERRUPTED;
+  }
+  must(status, sample.model);
+  write_samples(&sample, &info, n, out);
+  json_t *rows = json_pack("[{s:s, s:I, s:f, s:I, s:s, s:f}]", "out", sample.out, "count", (json_int_t)n, "nfe",
+                           result.nfe_mean, "nfe_max", (json_int_t)result.nfe_max, "solver", solver_name(result.solver),
+                           "us_per_sample", result.seconds * 1e6 / (double)n);
+  static const char *const keys[] = {"count", "nfe", "nfe_max", "solver", "us_per_sample", "out", NULL};
+  print_rows(&sample.common, rows, keys);
+  json_decref(rows);
+  free(from);
+  free(cond);
+  free(out);
+  bzd_flow_destroy(flow);
+  common_finish(&sample.common);
+  return EXIT_DONE;
+}

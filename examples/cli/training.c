@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* Options of a training, and one run of it that can be stopped and resumed. */
+#include "training.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+  KEY_OUT = 0x2000,
+  KEY_NET,
+  KEY_STEPS,
+  KEY_BATCH,
+  KEY_LR,
+  KEY_FINAL_LR,
+  KEY_WARMUP,
+  KEY_EMA,
+  KEY_CLIP,
+  KEY_DECAY,
+  KEY_LOSS,
+  KEY_TIME,
+  KEY_AT_ZERO,
+  KEY_DROPOUT,
+  KEY_STOP_AT,
+  KEY_RESUME,
+  KEY_LOSSES,
+  KEY_LABELS,
+  KEY_CONDITION,
+  KEY_TOY_COUNT
+};
+
+static const struct argp_option options[] = {
+    {NULL, 0, NULL, 0, "Training:", 50},
+    {"out", KEY_OUT, "M.bzd", 0, "File of the model and of the trainer's state", 50},
+    {"net", KEY_NET, "mlp:WxL", 0, "Width and number of hidden layers (default mlp:256x3)", 50},
+    {"steps", KEY_STEPS, "N", 0, "Length of the schedule (default 10000)", 50},
+    {"batch", KEY_BATCH, "N", 0, "Rows of a step (default 256)", 50},
+    {"lr", KEY_LR, "F", 0, "Peak learning rate (default 0.001)", 50},
+    {"final-lr", KEY_FINAL_LR, "F", 0, "Share of the rate left at the end (default 0)", 50},
+    {"warmup", KEY_WARMUP, "N", 0, "Steps of linear warm-up (default: the smaller of 100 and a tenth of --steps)", 50},
+    {"ema", KEY_EMA, "F", 0, "Decay of the averaged weights, 0 = off (default 0.999)", 50},
+    {"clip", KEY_CLIP, "F", 0, "Largest gradient norm, 0 = off (default 1)", 50},
+    {"weight-decay", KEY_DECAY, "F", 0, "Decoupled weight decay (default 0)", 50},
+    {"loss", KEY_LOSS, "mse|huber", 0, "Mean square or pseudo-Huber (default mse)", 50},
+    {"time", KEY_TIME, "uniform|ushaped", 0, "How training times are drawn (default uniform)", 50},
+    {"at-zero", KEY_AT_ZERO, "F", 0, "Fraction of rows trained at t = 0 (default 0)", 50},
+    {"dropout", KEY_DROPOUT, "F", 0, "Fraction of rows trained without their condition (default 0)", 50},
+    {"stop-at", KEY_STOP_AT, "K", 0, "Save and end after step K of the schedule", 50},
+    {"resume", KEY_RESUME, NULL, 0, "Go on with the training saved in --out", 50},
+    {"losses", KEY_LOSSES, "FILE.csv", 0, "Also write step, loss, smoothed loss and rate", 50},
+    {"labels", KEY_LABELS, "FILE", 0, "Class labels (IDX, plain or .gz) of the data", 50},
+    {"condition", KEY_CONDITION, "FILE.npy", 0, "Conditions [n, cond_dim] of the data", 50},
+    {"toy-count", KEY_TOY_COUNT, "N", 0, "Rows of a toy set (default 20000)", 50},
+    {0},
+};
+
+static void parse_net(struct training *training, const char *text) {
+  long long width, layers;
+  int used = 0;
+  if (sscanf(text, "mlp:%lldx%lld%n", &width, &layers, &used) != 2 || text[used] || width < 1 || width > 65536 ||
+      layers < 1 || layers > 16)
+    die_usage("--net: '%s' is not mlp:WIDTHxLAYERS with width 1..65536 and 1..16 layers", text);
+  training->width = width;
+  training->layers = (int32_t)layers;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state) {
+  struct training *training = state->input;
+  bzd_trainer_config *config = &training->config;
+  switch (key) {
+  case ARGP_KEY_INIT: state->child_inputs[0] = &training->common; return 0;
+  case KEY_OUT: training->out = text; return 0;
+  case KEY_NET: parse_net(training, text); return 0;
+  case KEY_STEPS:
+    config->steps = parse_int("--steps", text, 1, (int64_t)1 << 40);
+    training->set_steps = true;
+    return 0;
+  case KEY_BATCH: config->batch = parse_int("--batch", text, 1, 1 << 20); return 0;
+  case KEY_LR: config->rate = parse_real("--lr", text, 1e-12, 1); return 0;
+  case KEY_FINAL_LR: config->final_rate = parse_real("--final-lr", text, 0, 1); return 0;
+  case KEY_WARMUP: config->warmup = parse_int("--warmup", text, 0, (int64_t)1 << 40); return 0;
+  case KEY_EMA: config->ema = parse_real("--ema", text, 0, 0.999999); return 0;
+  case KEY_CLIP: config->clip = parse_real("--clip", text, 0, 1e12); return 0;
+  case KEY_DECAY: config->weight_decay = parse_real("--weight-decay", text, 0, 1); return 0;
+  case KEY_LOSS:
+    if (strcmp(text, "mse") != 0 && strcmp(text, "huber") != 0) die_usage("--loss: '%s' is not mse or huber", text);
+    config->loss = text[0] == 'm' ? BZD_LOSS_MSE : BZD_LOSS_PSEUDO_HUBER;
+    return 0;
+  case KEY_TIME:
+    if (strcmp(text, "uniform") != 0 && strcmp(text, "ushaped") != 0)
+      die_usage("--time: '%s' is not uniform or ushaped", text);
+    config->time = text[1] == 'n' ? BZD_TIME_UNIFORM : BZD_TIME_U_SHAPED;
+    return 0;
+  case KEY_AT_ZERO: config->at_zero = parse_real("--at-zero", text, 0, 1); return 0;
+  case KEY_DROPOUT: config->cond_dropout = parse_real("--dropout", text, 0, 1); return 0;
+  case KEY_STOP_AT: training->stop_at = parse_int("--stop-at", text, 1, (int64_t)1 << 40); return 0;
+  case KEY_RESUME: training->resume = true; return 0;
+  case KEY_LOSSES: training->losses = text; return 0;
+  case KEY_LABELS: training->labels = text; return 0;
+  case KEY_CONDITION: training->condition = text; return 0;
+  case KEY_TOY_COUNT: training->toy_count = parse_int("--toy-count", text, 1, 1 << 30); return 0;
+  default: return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static const struct argp_child children[] = {{&common_argp, 0, NULL, 0}, {0}};
+const struct argp training_argp = {.options = options, .parser = parse, .children = children};
+
+void training_init(struct training *training, char **argv) {
+  memset(training, 0, sizeof *training);
+  must(bzd_trainer_config_init(&training->config, sizeof training->config), NULL);
+  training->width = 256;
+  training->layers = 3;
+  training->argv = argv;
+}
+
+bzd_flow *training_flow(const struct training *training, const struct set *set, int64_t cond_dim, int32_t kind,
+                        int32_t degree) {
+  bzd_flow_config config;
+  must(bzd_flow_config_init(&config, sizeof config), NULL);
+  config.kind = kind;
+  config.degree = degree;
+  config.layers = training->layers;
+  config.width = training->width;
+  config.dim = set->dim;
+  config.cond_dim = cond_dim;
+  config.seed = training->common.seed;
+  config.item_ndim = set->ndim;
+  memcpy(config.item_shape, set->shape, sizeof config.item_shape);
+  float *affine = NULL;
+  if (set->bytes) { /* -1..1 back to 0..255 */
+    affine = must_alloc((size_t)set->dim, sizeof(float));
+    for (int64_t i = 0; i < set->dim; i++) affine[i] = 127.5f;
+    config.scale = config.offset = affine;
+  }
+  bzd_flow *flow;
+  must(bzd_flow_create(training->common.context, &config, &flow), "--net");
+  free(affine);
+  return flow;
+}
+
+static void print_quoted(const char *text) {
+  if (*text &&
+      strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%") == strlen(text)) {
+    fputs(text, stderr);
+    return;
+  }
+  fputc('\'', stderr);
+  for (; *text; text++) *text == '\'' ? (void)fputs("'\\''", stderr) : (void)fputc(*text, stderr);
+  fputc('\'', stderr);
+}
+
+static void print_resume(const struct training *training) {
+  fputs("bezdist: go on with: ", stderr);
+  fputs(training->argv[0], stderr); /* "bezdist COMMAND" */
+  for (char **word = training->argv + 1; *word; word++) {
+    if (!strcmp(*word, "--resume")) continue;
+    if (!strcmp(*word, "--stop-at") && word[1]) {
+      word++;
+      continue;
+    }
+    if (!strncmp(*word, "--stop-at=", 10)) continue;
+    fputc(' ', stderr);
+    print_quoted(*word);
+  }
+  fputs(" --resume\n", stderr);
+}
+
+static void save(const bzd_trainer *trainer, const char *path) {
+  bzd_checkpoint *checkpoint;
+  must(bzd_checkpoint_from_trainer(trainer, &checkpoint), path);
+  must(bzd_checkpoint_write_file(checkpoint, path), NULL);
+  bzd_checkpoint_destroy(checkpoint);
+}
+
+static bzd_trainer *load(const struct training *training, const bzd_source *source, const char *path) {
+  bzd_checkpoint *checkpoint;
+  bzd_trainer *trainer;
+  must(bzd_checkpoint_open_file(training->common.context, path, NULL, &checkpoint), NULL);
+  must(bzd_checkpoint_get_trainer(checkpoint, source, &trainer), path);
+  bzd_checkpoint_destroy(checkpoint);
+  bzd_trainer_info info = {.struct_size = sizeof info};
+  must(bzd_trainer_get_info(trainer, &info), NULL);
+  if (training->set_steps && info.steps != training->config.steps)
+    die("%s: its schedule has %lld steps, --steps says %lld", path, (long long)info.steps,
+        (long long)training->config.steps);
+  if (info.fingerprint_differs && !training->common.quiet)
+    fprintf(stderr, "bezdist: note: %s was trained with other matrix kernels; the last bits may differ\n", path);
+  return trainer;
+}
+
+bzd_flow *training_run(const struct training *training, const char *title, const bzd_source *source,
+                       const bzd_flow *student, const char *path) {
+  bzd_trainer *trainer;
+  bzd_trainer_config config = training->config;
+  config.seed = training->common.seed;
+  if (training->resume && access(path, F_OK) == 0)
+    trainer = load(training, source, path);
+  else
+    must(bzd_trainer_create(student, source, &config, &trainer), NULL);
+  struct progress progress = {.title = title, .quiet = training->common.quiet, .stop_at = training->stop_at};
+  if (training->losses) {
+    progress.losses = fopen(training->losses, training->resume ? "a" : "w");
+    if (!progress.losses) die("%s: %s", training->losses, strerror(errno));
+    if (!training->resume) fputs("step,loss,smooth_loss,rate\n", progress.losses);
+  }
+  interrupt_catch();
+  bzd_status status = bzd_trainer_run(trainer, 0, progress_show, &progress);
+  progress_end(&progress);
+  if (progress.losses && fclose(progress.losses) != 0) die("%s: %s", training->losses, strerror(errno));
+  if (status != BZD_OK && status != BZD_E_CANCELLED) must(status, title);
+  save(trainer, path);
+  bzd_trainer_info info = {.struct_size = sizeof info};
+  must(bzd_trainer_get_info(trainer, &info), NULL);
+  if (status == BZD_E_CANCELLED) {
+    if (!training->common.quiet || interrupted()) {
+      fprintf(stderr, "bezdist: stopped after step %lld of %lld, saved in %s\n", (long long)info.step,
+              (long long)info.steps, path);
+      print_resume(training);
+    }
+    exit(interrupted() ? EXIT_INTERRUPTED : EXIT_DONE);
+  }
+  bzd_flow *flow;
+  must(bzd_trainer_get_flow(trainer, BZD_WEIGHTS_AUTO, &flow), NULL);
+  bzd_trainer_destroy(trainer);
+  if (training->common.json) {
+    json_t *line = json_pack("{s:s, s:I, s:f, s:s}", "out", path, "steps", (json_int_t)info.steps, "loss",
+                             info.smooth_loss, "what", title);
+    json_dumpf(line, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(line);
+  } else {
+    printf("%s: %lld steps, smoothed loss %.5g, written to %s\n", title, (long long)info.steps, info.smooth_loss, path);
+  }
+  return flow;
+}
