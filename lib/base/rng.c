@@ -150,11 +150,13 @@ int64_t bzdi_rng_shuffled(uint64_t seed, uint32_t stream, uint64_t s, int64_t n)
   const int low_bits = (bits + 1) / 2;
   const uint32_t low_mask = (uint32_t)((UINT64_C(1) << low_bits) - 1);
   const uint32_t high_mask = (uint32_t)((UINT64_C(1) << (bits - low_bits)) - 1);
-  do { /* from outside 0..n-1 walk on along the cycle until inside again */
+  const uint32_t rounds = bits < 8 ? 24 : 8; /* halves of a bit or two mix slowly */
+  do {                                       /* from outside 0..n-1 walk on along the cycle until inside again */
     uint32_t low = (uint32_t)x & low_mask, high = (uint32_t)(x >> low_bits) & high_mask;
-    for (int r = 0; r < 8; r += 2) {
-      low ^= mix(high * 0x9E3779B9u + round_keys[r]) & low_mask;
-      high ^= mix(low * 0x9E3779B9u + round_keys[r + 1]) & high_mask;
+    for (uint32_t r = 0; r < rounds; r += 2) {
+      const uint32_t again = r / 8 * 0x6A09E667u;
+      low ^= mix(high * 0x9E3779B9u + round_keys[r % 8] + again) & low_mask;
+      high ^= mix(low * 0x9E3779B9u + round_keys[r % 8 + 1] + again) & high_mask;
     }
     x = (uint64_t)high << low_bits | low;
   } while (x >= (uint64_t)n);
