@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/api.h"
+#include "api/evaluate.h"
+#include "api/sampling.h"
+#include "distill/ensemble.h"
+
+#include <stdio.h>
+
+#define FIRST_ENSEMBLE_CONFIG 48
+#define FIRST_ENSEMBLE_INFO 40
+_Static_assert(sizeof(bzd_ensemble_config) == FIRST_ENSEMBLE_CONFIG, "layout of bzd_ensemble_config");
+_Static_assert(sizeof(bzd_ensemble_info) == FIRST_ENSEMBLE_INFO, "layout of bzd_ensemble_info");
+_Static_assert((int)BZDI_COMBINE_VELOCITY == BZD_COMBINE_VELOCITY && (int)BZDI_COMBINE_MIXTURE == BZD_COMBINE_MIXTURE,
+               "BZD_COMBINE_");
+_Static_assert((int)BZDI_RULE_UNIFORM == BZD_RULE_UNIFORM && (int)BZDI_RULE_FIXED == BZD_RULE_FIXED &&
+                   (int)BZDI_RULE_CONSENSUS == BZD_RULE_CONSENSUS,
+               "BZD_RULE_");
+
+static const char *const NAME = "ensemble config";
+#define MAX_TEACHERS 64
+
+static const bzd_ensemble_config defaults = {.struct_size = sizeof(bzd_ensemble_config),
+                                             .combine = BZD_COMBINE_VELOCITY,
+                                             .rule = BZD_RULE_UNIFORM,
+                                             .temperature = 0.1};
+
+bzd_status bzd_ensemble_config_init(bzd_ensemble_config *config, size_t size) {
+  return bzdi_done(bzdi_config_init(NAME, config, size, &defaults, sizeof defaults, FIRST_ENSEMBLE_CONFIG));
+}
+
+size_t bzd_ensemble_config_size(void) { return sizeof(bzd_ensemble_config); }
+size_t bzd_ensemble_info_size(void) { return sizeof(bzd_ensemble_info); }
+
+static bzd_status check_rule(const bzd_ensemble_config *c, int64_t count) {
+  BZDI_TRY(bzdi_check_i64(NAME, "combine", c->combine, BZD_COMBINE_VELOCITY, BZD_COMBINE_MIXTURE));
+  BZDI_TRY(bzdi_check_i64(NAME, "rule", c->rule, BZD_RULE_UNIFORM, BZD_RULE_CONSENSUS));
+  BZDI_TRY(bzdi_check_i64(NAME, "reserved", c->reserved, 0, 0));
+  if (c->combine == BZD_COMBINE_MIXTURE && c->rule == BZD_RULE_CONSENSUS)
+    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: rule CONSENSUS weighs velocities, a MIXTURE draws one member", NAME);
+  BZDI_TRY(bzdi_check_f64(NAME, "temperature", c->temperature, 1e-6, 1e6));
+  if (c->rule != BZD_RULE_FIXED && c->fixed != NULL)
+    return bzdi_fail(BZD_E_ARGUMENT, "%s: fixed is given, but rule is %d, expected BZD_RULE_FIXED (%d)", NAME,
+                     (int)c->rule, BZD_RULE_FIXED);
+  if (c->rule != BZD_RULE_FIXED) return BZD_OK;
+  BZDI_TRY(bzdi_check_ptr("ensemble config: fixed", c->fixed));
+  BZDI_TRY(bzdi_check_list(NAME, "fixed", count, c->fixed, 0.0, 1e30));
+  double sum = 0.0;
+  for (int64_t i = 0; i < count; i++) sum += c->fixed[i];
+  if (!(sum > 0.0)) return bzdi_fail(BZD_E_ARGUMENT, "%s: fixed weights sum to %.9g, expected more than 0", NAME, sum);
+  return BZD_OK;
+}
+
+/* Live flows, and guidance only where there is a condition to guide by. */
+static bzd_status check_teachers(const bzd_ensemble_config *c, int64_t count, const bzd_flow *const *teachers) {
+  for (int64_t i = 0; i < count; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "teacher %lld", (long long)i);
+    BZDI_TRY(bzdi_handle_check(teachers[i], BZDI_MAGIC_FLOW, name, "flow"));
+    if (c->guidance == NULL) continue;
+    BZDI_TRY(bzdi_check_f64(name, "guidance", c->guidance[i], -1000.0, 1000.0));
+    if (c->guidance[i] != 1.0 && teachers[i]->item.cond_dim == 0)
+      return bzdi_fail(BZD_E_ARGUMENT, "%s: guidance is %.9g, but its cond_dim is 0, expected 1", name, c->guidance[i]);
+  }
+  return BZD_OK;
+}
+
+bzd_status bzd_ensemble_create(const bzd_context *context, const bzd_ensemble_config *config, int64_t count,
+                               const bzd_flow *const *teachers, bzd_ensemble **out) {
+  BZDI_OUT(out);
+  BZDI_TRY(bzdi_check_context(context));
+  bzd_ensemble_config c = defaults;
+  BZDI_TRY(bzdi_config_read(NAME, config, &c, sizeof c, FIRST_ENSEMBLE_CONFIG));
+  BZDI_TRY(bzdi_check_i64("ensemble", "count", count, 1, MAX_TEACHERS));
+  BZDI_TRY(bzdi_check_ptr("teachers", teachers));
+  BZDI_TRY(check_rule(&c, count));
+  BZDI_TRY(check_teachers(&c, count, teachers));
+  bzdi_ensemble_spec spec = {.combine = c.combine,
+                             .rule = c.rule,
+                             .temperature = c.temperature,
+                             .seed = c.seed,
+                             .count = count,
+                             .flows = teachers,
+                             .fixed = c.fixed,
+                             .guidance = c.guidance};
+  return bzdi_done(bzdi_ensemble_new(context, &spec, out));
+}
+
+void bzd_ensemble_destroy(bzd_ensemble *ensemble) { bzdi_destroy(ensemble, BZDI_MAGIC_ENSEMBLE); }
+
+static bzd_status check(const bzd_ensemble *ensemble) {
+  return bzdi_handle_check(ensemble, BZDI_MAGIC_ENSEMBLE, "ensemble", "ensemble");
+}
+
+bzd_status bzd_ensemble_get_info(const bzd_ensemble *ensemble, bzd_ensemble_info *info) {
+  BZDI_TRY(check(ensemble));
+  BZDI_TRY(bzdi_check_ptr("ensemble info", info));
+  BZDI_TRY(bzdi_result_check("ensemble info", info, FIRST_ENSEMBLE_INFO));
+  bzdi_field field;
+  bzdi_ensemble_field(ensemble, &field);
+  bzd_ensemble_info values = {.combine = ensemble->combine,
+                              .rule = ensemble->rule,
+                              .nfe = field.nfe,
+                              .count = ensemble->count,
+                              .dim = field.dim,
+                              .cond_dim = field.cond_dim};
+  bzdi_result_write(info, &values, sizeof values);
+  return bzdi_done(BZD_OK);
+}
+
+bzd_status bzd_ensemble_get_member(const bzd_ensemble *ensemble, int64_t i, bzd_flow **out) {
+  BZDI_OUT(out);
+  BZDI_TRY(check(ensemble));
+  BZDI_TRY(bzdi_check_i64("ensemble", "i", i, 0, ensemble->count - 1));
+  *out = bzdi_retain(ensemble->flow[i]);
+  return bzdi_done(BZD_OK);
+}
+
+/* ---- Evaluation and sampling --------------------------------------------------------------------------------- */
+
+static size_t weights_work(const bzdi_blocks *blocks, int64_t rows) { return blocks->field->work(blocks->field, rows); }
+
+static bzd_status weights_block(const bzdi_blocks *blocks, const bzdi_eval *eval, int64_t row, void *work) {
+  const bzd_ensemble *ensemble = blocks->field->self;
+  return bzdi_ensemble_weights(ensemble, eval, (double *)blocks->out + row * ensemble->count, work);
+}
+
+bzd_status bzd_ensemble_velocity(const bzd_ensemble *ensemble, int64_t n, int64_t first_index, const float *x,
+                                 const float *t, const float *cond, float *v, double *weights) {
+  static const char *const name = "ensemble velocity";
+  BZDI_TRY(check(ensemble));
+  bzdi_field field;
+  bzdi_ensemble_field(ensemble, &field);
+  BZDI_TRY(bzdi_check_rows(name, n, field.dim + field.cond_dim + ensemble->count));
+  BZDI_TRY(bzdi_check_first(name, "first_index", first_index));
+  if (n > 0 && (x == NULL || t == NULL || v == NULL))
+    return bzdi_fail(BZD_E_ARGUMENT, "%s: %s is NULL", name, x == NULL ? "x" : t == NULL ? "t" : "v");
+  if (field.cond_dim == 0) cond = NULL;
+  BZDI_TRY(bzdi_check_row_times(name, n, t));
+  bzdi_blocks blocks = {.context = ensemble->handle.context,
+                        .cache = &((bzd_ensemble *)ensemble)->cache,
+                        .field = &field,
+                        .n = n,
+                        .first_index = first_index,
+                        .x = x,
+                        .t = t,
+                        .cond = cond,
+                        .out = v};
+  BZDI_TRY(bzdi_blocks_velocity(&blocks));
+  if (weights != NULL) {
+    blocks.out = weights;
+    blocks.work = weights_work;
+    blocks.block = weights_block;
+    BZDI_TRY(bzdi_blocks_run(&blocks));
+  }
+  return bzdi_done(BZD_OK);
+}
+
+static bzd_status run(bzdi_sampling *s, const bzd_ensemble *ensemble, const bzd_sample_config *config,
+                      bzd_sample_result *result) {
+  s->context = ensemble->handle.context;
+  s->item = &ensemble->flow[0]->item;
+  s->kind = BZDI_FLOW_VELOCITY;
+  s->automatic = BZDI_SOLVER_DOPRI5;
+  BZDI_TRY(bzdi_sampling_prepare(s, config, result));
+  bzd_status status = BZD_OK;
+  if (s->guidance != 1.0)
+    status =
+        bzdi_fail(BZD_E_ARGUMENT, "%s: guidance is %.9g, expected 1 (members carry their own)", s->name, s->guidance);
+  else if (s->n > 0) {
+    bzdi_field field;
+    bzdi_ensemble_field(ensemble, &field);
+    status = bzdi_solve_field(s->context, &((bzd_ensemble *)ensemble)->cache, &field, &s->solve, s->n, s->x0, s->cond,
+                              s->out, s->states, 0, &s->solved);
+  }
+  return bzdi_sampling_finish(s, status, result);
+}
+
+bzd_status bzd_ensemble_sample(const bzd_ensemble *ensemble, const bzd_sample_config *config, int64_t n,
+                               const float *x0, const float *cond, float *out, bzd_sample_result *result) {
+  BZDI_TRY(check(ensemble));
+  bzdi_sampling s = {.name = "ensemble sample", .n = n, .x0 = x0, .cond = cond, .out = out};
+  return bzdi_done(run(&s, ensemble, config, result));
+}
+
+bzd_status bzd_ensemble_trajectory(const bzd_ensemble *ensemble, const bzd_sample_config *config, int64_t n,
+                                   const float *x0, const float *cond, int64_t count, const double *times,
+                                   float *states, bzd_sample_result *result) {
+  BZDI_TRY(check(ensemble));
+  bzdi_sampling s = {.name = "ensemble trajectory", .n = n, .x0 = x0, .cond = cond, .trajectory = 1};
+  s.states = states;
+  s.count = count;
+  s.times = times;
+  return bzdi_done(run(&s, ensemble, config, result));
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The checkpoint handle: a store and what it holds. */
+#ifndef BZDI_API_CHECKPOINT_H
+#define BZDI_API_CHECKPOINT_H
+
+#include "base/handle.h"
+#include "store/container.h"
+
+struct bzd_checkpoint {
+  bzdi_handle handle;
+  bzdi_store *store;
+  int32_t kind; /* BZD_CHECKPOINT_ */
+};
+
+#define BZDI_MAGIC_CHECKPOINT 0x54504B43u
+
+/* Without a store yet. */
+bzd_status bzdi_checkpoint_new(const bzd_context *context, bzd_checkpoint **out);
+/* Sets kind from the opened store. */
+bzd_status bzdi_checkpoint_read_kind(bzd_checkpoint *checkpoint);
+
+#endif
