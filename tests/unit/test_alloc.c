@@ -91,7 +91,7 @@ static void cache_keeps_one_block(void **state) {
   (void)state;
   heap h = {0};
   bzd_context lent = context_on(&h);
-  bzdi_cache cache = {0};
+  bzdi_cache cache = {NULL};
   void *a = bzdi_cache_take(&cache, &lent, 1000);
   assert_int_equal(h.calls, 1);
   bzdi_cache_give(&cache, &lent, a);
