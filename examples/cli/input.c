@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* DATA of the command line: toy sets, IDX and NPY files, labels and conditions beside them. */
 #include "cli.h"
+#include "digits.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 static bool ends_with(const char *text, const char *end) {
@@ -15,9 +17,23 @@ static uint32_t big_endian(const unsigned char *b) {
   return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
+/* "digits" and "digits-labels" are inside the program; anything else is a file. */
+static gzFile idx_open(const char *path) {
+  bool labels = !strcmp(path, "digits-labels");
+  if (!labels && strcmp(path, "digits") != 0) return gzopen(path, "rb");
+  FILE *scratch = tmpfile();
+  size_t size = labels ? digits_labels_size : digits_images_size;
+  if (!scratch || fwrite(labels ? digits_labels : digits_images, 1, size, scratch) != size || fflush(scratch) != 0)
+    die("%s: no temporary file", path);
+  rewind(scratch);
+  int fd = dup(fileno(scratch));
+  fclose(scratch);
+  return gzdopen(fd, "rb");
+}
+
 /* IDX, plain or gzipped (zlib's gz functions read both): bytes only. */
 static unsigned char *idx_read(const char *path, int *ndim, int64_t shape[4]) {
-  gzFile file = gzopen(path, "rb");
+  gzFile file = idx_open(path);
   if (!file) die("%s: cannot be opened", path);
   unsigned char head[4 + 4 * 4];
   if (gzread(file, head, 4) != 4 || head[0] || head[1]) die("%s: not an IDX file", path);

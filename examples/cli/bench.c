@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* bezdist bench: times of the reference work (docs/performance.md). Medians of 7 repeats of at least 0.15 s, as the
+ * scripts in tests/bench time the peers. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct work {
+  const char *name;
+  int64_t dim, width, batch;
+};
+static const struct work works[] = {{"toy", 2, 128, 512}, {"digits", 64, 512, 256}, {"image", 784, 1024, 256}};
+enum { WORKS = 3 };
+
+struct bench {
+  struct common common;
+  bool chosen[WORKS];
+  const char *what; /* --what, NULL = all */
+};
+
+enum { KEY_WHAT = 1 };
+static const struct argp_option options[] = {
+    {"what", KEY_WHAT, "NAME", 0, "Only train_step, forward, sample, trajectory, fit, save, load or metrics", 0},
+    {0},
+};
+
+static error_t parse(int key, char *text, struct argp_state *state) {
+  struct bench *bench = state->input;
+  switch (key) {
+  case ARGP_KEY_INIT: state->child_inputs[0] = &bench->common; return 0;
+  case KEY_WHAT: bench->what = text; return 0;
+  case ARGP_KEY_ARG:
+    for (int i = 0; i < WORKS; i++)
+      if (!strcmp(text, works[i].name)) return bench->chosen[i] = true, 0;
+    die_usage("no reference work '%s'; there are toy, digits, image", text);
+  default: return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* One call of the thing under test; loops of it are timed. */
+typedef void (*piece)(void *state);
+
+static double median_us(piece run, void *state) {
+  enum { REPEATS = 7 };
+  for (int i = 0; i < 3; i++) run(state);
+  double start = now(), times[REPEATS];
+  run(state);
+  int loops = (int)(0.15 / (now() - start + 1e-7)) + 1;
+  for (int r = 0; r < REPEATS; r++) {
+    start = now();
+    for (int i = 0; i < loops; i++) run(state);
+    times[r] = (now() - start) / loops;
+  }
+  qsort(times, REPEATS, sizeof times[0], ascending);
+  return times[REPEATS / 2] * 1e6;
+}
+
+/* Everything the pieces touch. */
+struct state {
+  struct bench *bench;
+  const struct work *work;
+  bzd_data *data;
+  bzd_source *source;
+  bzd_flow *velocity, *control;
+  bzd_trainer *trainer;
+  bzd_fitter *fitter;
+  bzd_sample_config sampling;
+  int64_t rows;
+  float *x, *t, *y, *states, *paths;
+  double times[17];
+  void *file;
+  size_t file_size;
+};
+
+static void train_step(void *user) { must(bzd_trainer_run(((struct state *)user)->trainer, 1, NULL, NULL), NULL); }
+static void forward(void *user) {
+  struct state *s = user;
+  must(bzd_flow_velocity(s->velocity, s->rows, s->x, s->t, NULL, 1, s->y), NULL);
+}
+static void sample(void *user) {
+  struct state *s = user;
+  must(bzd_flow_sample(s->control, &s->sampling, s->rows, s->x, NULL, s->y, NULL), NULL);
+}
+static void trajectory(void *user) {
+  struct state *s = user;
+  must(bzd_flow_trajectory(s->velocity, &s->sampling, s->rows, s->x, NULL, 17, s->times, s->states, NULL), NULL);
+}
+static void fit(void *user) {
+  struct state *s = user;
+  must(bzd_fitter_fit(s->fitter, s->rows, s->work->dim, s->states, s->paths, NULL), NULL);
+}
+static void save(void *user) {
+  struct state *s = user;
+  bzd_checkpoint *checkpoint;
+  must(bzd_checkpoint_from_flow(s->velocity, &checkpoint), NULL);
+  size_t size;
+  must(bzd_checkpoint_write_buffer(checkpoint, s->file, s->file_size, &size), NULL);
+  bzd_checkpoint_destroy(checkpoint);
+}
+static void load(void *user) {
+  struct state *s = user;
+  bzd_checkpoint *checkpoint;
+  bzd_flow *flow;
+  must(bzd_checkpoint_open_buffer(s->bench->common.context, s->file, s->file_size, NULL, &checkpoint), NULL);
+  must(bzd_checkpoint_get_flow(checkpoint, BZD_WEIGHTS_AUTO, &flow), NULL);
+  bzd_flow_destroy(flow);
+  bzd_checkpoint_destroy(checkpoint);
+}
+static void metrics(void *user) {
+  struct state *s = user;
+  bzd_metrics_config config;
+  must(bzd_metrics_config_init(&config, sizeof config), NULL);
+  config.which = BZD_METRIC_SW2 | BZD_METRIC_ENERGY;
+  bzd_metrics_result result = {.struct_size = sizeof result};
+  must(bzd_metrics_compare(s->bench->common.context, &config, s->work->dim, s->rows, s->x, s->rows, s->y, &result),
+       NULL);
+}
+
+static void report(const struct state *s, const char *what, piece run) {
+  if (s->bench->what && strcmp(s->bench->what, what) != 0) return;
+  double us = median_us(run, (void *)(uintptr_t)s);
+  int threads = bzd_context_threads(s->bench->common.context);
+  if (s->bench->common.json)
+    printf(
+        "{\"peer\": \"bezdist\", \"work\": \"%s\", \"what\": \"%s\", \"rows\": %lld, \"threads\": %d, \"us\": %.2f}\n",
+        s->work->name, what, (long long)s->rows, threads, us);
+  else
+    printf("%-8s %-12s %5lld rows %2d threads %12.1f us\n", s->work->name, what, (long long)s->rows, threads, us);
+  fflush(stdout);
+}
+
+static void run_work(struct bench *bench, const struct work *work) {
+  struct state s = {.bench = bench, .work = work};
+  bzd_context *context = bench->common.context;
+  int64_t most = 1024, rows = work->batch * 4;
+  s.x = must_alloc((size_t)(rows * work->dim), sizeof(float));
+  s.y = must_alloc((size_t)(rows * work->dim), sizeof(float));
+  s.t = must_alloc((size_t)rows, sizeof(float));
+  must(bzd_noise(1, BZD_STREAM_USER, 0, rows, work->dim, s.x), NULL);
+  must(bzd_noise(2, BZD_STREAM_USER, 0, rows, work->dim, s.y), NULL);
+  must(bzd_uniform(1, BZD_STREAM_USER, 0, rows, 1, s.t), NULL);
+
+  bzd_data_config data_config;
+  must(bzd_data_config_init(&data_config, sizeof data_config), NULL);
+  data_config.n = rows;
+  data_config.dim = work->dim;
+  data_config.rows = s.x;
+  must(bzd_data_create(context, &data_config, &s.data), NULL);
+  must(bzd_source_create_data(s.data, NULL, 0, &s.source), NULL);
+  bzd_flow_config flow_config;
+  must(bzd_flow_config_init(&flow_config, sizeof flow_config), NULL);
+  flow_config.dim = work->dim;
+  flow_config.width = work->width;
+  must(bzd_flow_create(context, &flow_config, &s.velocity), NULL);
+  must(bzd_flow_create_from(s.velocity, BZD_FLOW_CONTROL, 2, &s.control), NULL);
+  bzd_trainer_config config;
+  must(bzd_trainer_config_init(&config, sizeof config), NULL);
+  config.steps = (int64_t)1 << 32;
+  config.batch = work->batch;
+  config.ema = 0;
+  config.clip = 0;
+  must(bzd_trainer_create(s.velocity, s.source, &config, &s.trainer), NULL);
+  s.rows = work->batch;
+  report(&s, "train_step", train_step);
+  for (s.rows = 1; s.rows <= 256; s.rows *= 4) report(&s, "forward", forward);
+
+  must(bzd_sample_config_init(&s.sampling, sizeof s.sampling), NULL);
+  s.sampling.steps = 1;
+  for (s.rows = 1; s.rows <= most; s.rows *= 32) report(&s, "sample", sample);
+
+  s.rows = 256;
+  for (int k = 0; k < 17; k++) s.times[k] = k / 16.0;
+  s.states = must_alloc((size_t)(s.rows * 17 * work->dim), sizeof(float));
+  s.paths = must_alloc((size_t)(s.rows * 4 * work->dim), sizeof(float));
+  s.sampling.solver = BZD_SOLVER_RK4;
+  s.sampling.steps = 16;
+  report(&s, "trajectory", trajectory);
+  bzd_fitter_config fitter_config;
+  must(bzd_fitter_config_init(&fitter_config, sizeof fitter_config), NULL);
+  fitter_config.degree = 3;
+  must(bzd_fitter_create(context, &fitter_config, &s.fitter), NULL);
+  must(bzd_flow_trajectory(s.velocity, &s.sampling, s.rows, s.x, NULL, 17, s.times, s.states, NULL), NULL);
+  report(&s, "fit", fit);
+
+  bzd_checkpoint *checkpoint;
+  must(bzd_checkpoint_from_flow(s.velocity, &checkpoint), NULL);
+  must(bzd_checkpoint_write_buffer(checkpoint, NULL, 0, &s.file_size), NULL);
+  s.file = must_alloc(s.file_size, 1);
+  must(bzd_checkpoint_write_buffer(checkpoint, s.file, s.file_size, &s.file_size), NULL);
+  bzd_checkpoint_destroy(checkpoint);
+  s.rows = 1;
+  report(&s, "save", save);
+  report(&s, "load", load);
+  s.rows = work->batch;
+  report(&s, "metrics", metrics);
+
+  bzd_trainer_destroy(s.trainer);
+  bzd_fitter_destroy(s.fitter);
+  bzd_flow_destroy(s.velocity);
+  bzd_flow_destroy(s.control);
+  bzd_source_destroy(s.source);
+  bzd_data_destroy(s.data);
+  free(s.x);
+  free(s.y);
+  free(s.t);
+  free(s.states);
+  free(s.paths);
+  free(s.file);
+}
+
+int cmd_bench(int argc, char **argv) {
+  static const struct argp_child children[] = {{&common_argp, 0, NULL, 0}, {0}};
+  static const struct argp argp = {.options = options,
+                                   .parser = parse,
+                                   .children = children,
+                                   .args_doc = "[toy|digits|image ...]",
+                                   .doc = "Times the reference work: median microseconds of one call.\v"
+                                          "Example: bezdist bench digits --threads 1 --json"};
+  struct bench bench = {0};
+  argp_parse(&argp, argc, argv, 0, NULL, &bench);
+  common_start(&bench.common);
+  bool all = true;
+  for (int i = 0; i < WORKS; i++) all = all && !bench.chosen[i];
+  for (int i = 0; i < WORKS; i++)
+    if (all || bench.chosen[i]) run_work(&bench, &works[i]);
+  common_finish(&bench.common);
+  return EXIT_DONE;
+}
