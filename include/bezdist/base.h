@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Types, statuses, errors, the context and the random numbers: what every other header needs. */
+/* Types, statuses, errors, the context and the random numbers: what every other header needs.
+ *
+ * What holds for all functions of the library, said once:
+ *   Arrays     contiguous, row-major, float32 unless the type says otherwise; a row count of 0 does nothing and is
+ * fine, and array arguments may then be NULL. Failure    a function that returns bzd_status returns 0 or one of BZD_E_;
+ * after a failure *out is NULL, plain outputs and result structs are unchanged unless the comment says they hold no
+ * meaning, and every handle is still good. The text of the failure is bzd_last_error. Handles    made by _create,
+ * _load, _open, _from or _get functions with a last parameter `out` that is the caller's to destroy, once. Objects
+ * retain what they are made from, so any order of destroying works. Destroying NULL, or something that is not a live
+ * handle of that kind, does nothing. Threads    "any": no rule. "shared-read": many threads may use the object at once
+ * in calls of this mark. "exclusive": no other call on that object meanwhile. Distinct objects are independent. */
 #ifndef BEZDIST_BASE_H
 #define BEZDIST_BASE_H
 
@@ -100,20 +110,24 @@ typedef struct bzd_context_config {
   void *parallel_for_user;
 } bzd_context_config;
 
-/* Fills *config, of which the caller knows size bytes (sizeof), with the defaults above.
- * Status: BZD_E_ARGUMENT (NULL), BZD_E_CONFIG (size below the first released one). Threads: any. Since 0.1. */
+/* Fills *config, of which the caller knows size bytes (sizeof), with the defaults above; all size bytes are written. A
+ * twin of this function exists for every config. Functions that take a config copy what they need and read it before
+ * they return; NULL stands for the defaults unless a field is required.
+ * Status: BZD_E_ARGUMENT (NULL), BZD_E_CONFIG (size below the first released one, or above 4096). Threads: any. Since
+ * 0.1. */
 BZD_API bzd_status bzd_context_config_init(bzd_context_config *config, size_t size);
 /* sizeof(bzd_context_config) in this library; a twin of this function exists for every public struct, for bindings
  * that cannot see sizeof. Threads: any. Since 0.1. */
 BZD_API size_t bzd_context_config_size(void);
 
 /* Creates a context; config NULL = the defaults. *out is NULL on failure. Objects keep their context alive, so it may
- * be destroyed before them. Status: BZD_E_ARGUMENT, BZD_E_CONFIG, BZD_E_MEMORY. Threads: any. Since 0.1. */
+ * be destroyed before them. Sets the matrix library up; when that does not know this CPU, one warning goes to the log.
+ * Status: BZD_E_ARGUMENT (names field, value and range), BZD_E_CONFIG, BZD_E_MEMORY. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_context_create(const bzd_context_config *config, bzd_context **out);
 /* Drops the caller's hold; the pool's threads are joined when the last object using it is gone. NULL is fine.
  * Threads: any, once per handle. Since 0.1. */
 BZD_API void bzd_context_destroy(bzd_context *context);
-/* Number of threads the context works with; 1 for NULL. Threads: any. Since 0.1. */
+/* Number of threads the context works with, found out when the config said 0; 1 for NULL. Threads: any. Since 0.1. */
 BZD_API int32_t bzd_context_threads(const bzd_context *context);
 
 /* ---- Handles, and what several nouns share ------------------------------------------------------------------- */
@@ -181,8 +195,8 @@ typedef int32_t (*bzd_paths_fn)(void *user, int64_t n, const int64_t *index, int
 /* Noise version 1: how normals are made from counters (docs/noise.md); recorded in files. */
 #define BZD_NOISE_VERSION 1
 
-/* Standard normal numbers [n, dim] of samples first..first+n-1 into out (caller's). dim 1..2^24, n >= 0,
- * first >= 0. Status: BZD_E_ARGUMENT. Threads: any. Since 0.1. */
+/* Standard normal numbers [n, dim] of samples first..first+n-1 into out (caller's). dim 1..2^24, n >= 0, first
+ * 0..2^62. Status: BZD_E_ARGUMENT. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_noise(uint64_t seed, uint32_t stream, int64_t first, int64_t n, int64_t dim, float *out);
 /* The same for uniform numbers in (0, 1): (r + 1/2) / 2^23 of the top 23 bits r. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_uniform(uint64_t seed, uint32_t stream, int64_t first, int64_t n, int64_t dim, float *out);

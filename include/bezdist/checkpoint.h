@@ -10,6 +10,7 @@
 extern "C" {
 #endif
 
+/* What a reader may be made to use by a file. 0 stands for the default. */
 typedef struct bzd_limits {
   uint32_t struct_size; /* set by bzd_limits_init */
   uint32_t reserved;    /* 0 */
@@ -20,18 +21,22 @@ typedef struct bzd_limits {
   int64_t max_meta;     /* key-values, default 65536 */
 } bzd_limits;
 
+/* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
+ */
 BZD_API bzd_status bzd_limits_init(bzd_limits *limits, size_t size);
 BZD_API size_t bzd_limits_size(void);
 
 /* ---- Building ------------------------------------------------------------------------------------------------ */
 
 /* Snapshots: the checkpoint holds copies, the object may go on. Ensembles carry their members. BZD_E_UNSUPPORTED where
- * a callback flow or callback source would have to be stored. *out NULL on failure. Threads: shared-read. Since 0.1. */
+ * a callback flow would have to be stored; BZD_E_ARGUMENT (NULL), BZD_E_STATE (not a live handle), BZD_E_MEMORY. *out
+ * NULL on failure. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_from_flow(const bzd_flow *flow, bzd_checkpoint **out);
 BZD_API bzd_status bzd_checkpoint_from_ensemble(const bzd_ensemble *ensemble, bzd_checkpoint **out);
-/* Everything exact resume needs but the source: raw weights, EMA, moments, step, config, the source's identity. */
+/* Everything exact resume needs but the source: raw weights, EMA, moments, step, config, the source's identity. As
+ * above; exclusive with run. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_from_trainer(const bzd_trainer *trainer, bzd_checkpoint **out);
-/* Path stores only (bzd_source_create_pool). */
+/* Path stores only (bzd_source_create_pool); others BZD_E_UNSUPPORTED. As above. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_from_source(const bzd_source *source, bzd_checkpoint **out);
 /* NULL is fine. Threads: any, once. Since 0.1. */
 BZD_API void bzd_checkpoint_destroy(bzd_checkpoint *checkpoint);
@@ -39,40 +44,51 @@ BZD_API void bzd_checkpoint_destroy(bzd_checkpoint *checkpoint);
 /* ---- Bytes out ----------------------------------------------------------------------------------------------- */
 
 /* Atomic: written beside path, made durable, renamed over it. On failure the file at path is what it was and nothing
- * else is left. Status: BZD_E_IO (path and cause), BZD_E_MEMORY. Threads: exclusive. Since 0.1. */
+ * else is left. Status: BZD_E_IO (path and cause), BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_MEMORY. Threads: exclusive. Since
+ * 0.1. */
 BZD_API bzd_status bzd_checkpoint_write_file(bzd_checkpoint *checkpoint, const char *path);
-/* Takes size bytes, in order; non-zero stops with BZD_E_IO, the number quoted. */
+/* Takes size bytes, in order, on the caller's thread; non-zero stops with BZD_E_IO, the number quoted. */
 typedef int32_t (*bzd_write_fn)(void *user, const void *data, size_t size);
+/* The bytes of the file through fn. Status and threads as bzd_checkpoint_write_file. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_write_callback(bzd_checkpoint *checkpoint, bzd_write_fn fn, void *user);
 /* Into buf of cap bytes; *size is the size needed, also when buf is NULL (then nothing is written) or too small
- * (BZD_E_LIMIT). Threads: exclusive. Since 0.1. */
+ * (BZD_E_LIMIT, and buf holds no meaning). Status: BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_MEMORY. Threads: exclusive. Since
+ * 0.1. */
 BZD_API bzd_status bzd_checkpoint_write_buffer(bzd_checkpoint *checkpoint, void *buf, size_t cap, size_t *size);
 
 /* ---- Bytes in ------------------------------------------------------------------------------------------------ */
 
 /* Header, trailer and index are read and checked; tensors when they are asked for. limits NULL = the defaults. The file
- * stays open until destroy. Status: BZD_E_IO, BZD_E_FORMAT, BZD_E_CORRUPT, BZD_E_VERSION, BZD_E_LIMIT, BZD_E_MEMORY.
- * Threads: any. Since 0.1. */
+ * stays open until destroy. Status: BZD_E_ARGUMENT, BZD_E_STATE (context), BZD_E_CONFIG, BZD_E_IO, BZD_E_FORMAT,
+ * BZD_E_CORRUPT, BZD_E_VERSION, BZD_E_LIMIT, BZD_E_MEMORY. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_open_file(const bzd_context *context, const char *path, const bzd_limits *limits,
                                             bzd_checkpoint **out);
-/* The buffer is borrowed until destroy. */
+/* The same from size bytes at data, borrowed until destroy. Status and threads as bzd_checkpoint_open_file. Since 0.1.
+ */
 BZD_API bzd_status bzd_checkpoint_open_buffer(const bzd_context *context, const void *data, size_t size,
                                               const bzd_limits *limits, bzd_checkpoint **out);
 /* Fills data with size bytes from offset of a file of file_size bytes; non-zero = BZD_E_IO. fn may be called until
  * destroy, on the thread of the call that needs bytes. */
 typedef int32_t (*bzd_read_fn)(void *user, uint64_t offset, void *data, size_t size);
+/* The same through fn; fn and user must outlive the checkpoint. Status and threads as bzd_checkpoint_open_file. Since
+ * 0.1. */
 BZD_API bzd_status bzd_checkpoint_open_callback(const bzd_context *context, bzd_read_fn fn, void *user,
                                                 uint64_t file_size, const bzd_limits *limits, bzd_checkpoint **out);
 
 /* ---- Objects back -------------------------------------------------------------------------------------------- */
 
-/* The flow of a flow's or trainer's file; which is BZD_WEIGHTS_ of trainer.h. Threads: shared-read. Since 0.1. */
+/* The flow of a flow's or trainer's file, the caller's to destroy; which is BZD_WEIGHTS_ of trainer.h. The new object
+ * needs the checkpoint no more. Status: BZD_E_STATE (it holds something else, or no averaged weights), BZD_E_ARGUMENT,
+ * BZD_E_CORRUPT, BZD_E_IO, BZD_E_MEMORY. *out NULL on failure. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_get_flow(const bzd_checkpoint *checkpoint, int32_t which, bzd_flow **out);
+/* The ensemble of an ensemble's file, members included. Otherwise as bzd_checkpoint_get_flow. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_get_ensemble(const bzd_checkpoint *checkpoint, bzd_ensemble **out);
-/* source must be the one the trainer had (same kind, seed, data, teachers: compared by identity; BZD_E_ARGUMENT when it
- * differs). The schedule is the saved one. */
+/* The trainer of a trainer's file, at the step where it was saved, on source, which it retains and which must be the
+ * one the trainer had (same kind, seed, data, teachers: compared by identity; BZD_E_ARGUMENT when it differs). The
+ * schedule is the saved one. Otherwise as bzd_checkpoint_get_flow. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_get_trainer(const bzd_checkpoint *checkpoint, const bzd_source *source,
                                               bzd_trainer **out);
+/* The path store of its file. Otherwise as bzd_checkpoint_get_flow. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_get_source(const bzd_checkpoint *checkpoint, bzd_source **out);
 
 /* ---- Looking inside ------------------------------------------------------------------------------------------ */
@@ -93,8 +109,10 @@ typedef struct bzd_checkpoint_info {
   uint64_t file_bytes; /* 0 when it was built and not opened */
 } bzd_checkpoint_info;
 
+/* sizeof(bzd_checkpoint_info) in this library. Threads: any. Since 0.1. */
 BZD_API size_t bzd_checkpoint_info_size(void);
-/* Threads: shared-read. Since 0.1. */
+/* Facts of a checkpoint into the part of *info that the caller's struct_size covers. Status: BZD_E_ARGUMENT (NULL),
+ * BZD_E_STATE (not a live handle), BZD_E_CONFIG (struct_size never set). Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_get_info(const bzd_checkpoint *checkpoint, bzd_checkpoint_info *info);
 
 #define BZD_ROLE_PARAMETER 1
@@ -116,25 +134,31 @@ typedef struct bzd_tensor_info {
   uint64_t stored_bytes; /* 0 when built and not opened */
 } bzd_tensor_info;
 
+/* sizeof(bzd_tensor_info) in this library. Threads: any. Since 0.1. */
 BZD_API size_t bzd_tensor_info_size(void);
-/* Tensor i in file order. Threads: shared-read. Since 0.1. */
+/* Tensor i in file order. Status: BZD_E_ARGUMENT (i, NULL), BZD_E_STATE, BZD_E_CONFIG. Threads: shared-read. Since 0.1.
+ */
 BZD_API bzd_status bzd_checkpoint_get_tensor(const bzd_checkpoint *checkpoint, int64_t i, bzd_tensor_info *info);
-/* Decodes tensor i into data of cap >= raw_bytes bytes, checked. Threads: shared-read. Since 0.1. */
+/* Decodes tensor i into data of cap >= raw_bytes bytes, checked. Status: BZD_E_LIMIT (cap), BZD_E_ARGUMENT,
+ * BZD_E_STATE, BZD_E_CORRUPT, BZD_E_IO, BZD_E_MEMORY. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_read_tensor(const bzd_checkpoint *checkpoint, int64_t i, void *data, size_t cap);
 /* The i-th key-value as text, in file order (metadata, then trainer state): *key lives as long as the checkpoint; the
- * value is copied to value, cut to cap. Threads: shared-read. Since 0.1. */
+ * value is copied to value, cut to cap with the closing NUL; either may be NULL. Status: BZD_E_ARGUMENT (i),
+ * BZD_E_STATE. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_get_metadata(const bzd_checkpoint *checkpoint, int64_t i, const char **key,
                                                char *value, size_t cap);
-/* Decodes and checks every byte. Threads: shared-read. Since 0.1. */
+/* Decodes and checks every byte. Status: BZD_E_STATE, BZD_E_CORRUPT (tensor and block), BZD_E_IO, BZD_E_MEMORY.
+ * Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_verify(const bzd_checkpoint *checkpoint);
-/* SHA-256 of what the model is (docs/checkpoint-format.md): 64 hex digits and a NUL into id[65]. Threads: shared-read.
- * Since 0.1. */
+/* SHA-256 of what the model is (docs/checkpoint-format.md): 64 hex digits and a NUL into id[65]. Status: as
+ * bzd_checkpoint_verify. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_content_id(const bzd_checkpoint *checkpoint, char *id);
 
 /* ---- Short forms --------------------------------------------------------------------------------------------- */
 
-/* from_flow + write_file, open_file + get_flow (BZD_WEIGHTS_AUTO). Threads: shared-read / any. Since 0.1. */
+/* bzd_checkpoint_from_flow and _write_file. Status as theirs. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_flow_save(const bzd_flow *flow, const char *path);
+/* bzd_checkpoint_open_file and _get_flow with BZD_WEIGHTS_AUTO. Status as theirs. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_flow_load(const bzd_context *context, const char *path, bzd_flow **out);
 
 #ifdef __cplusplus

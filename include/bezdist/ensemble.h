@@ -22,17 +22,20 @@ typedef struct bzd_ensemble_config {
   int32_t combine;        /* BZD_COMBINE_, default VELOCITY */
   int32_t rule;           /* of weights: BZD_RULE_, default UNIFORM */
   int32_t reserved;       /* 0 */
-  const double *fixed;    /* [count] >= 0 with a positive sum, scaled to sum 1; FIXED only */
-  double temperature;     /* T of CONSENSUS, in units of velocity, > 0, default 0.1 */
-  const double *guidance; /* [count] guidance of each member; NULL (default): 1 */
+  const double *fixed;    /* [count] 0..1e30 with a positive sum, copied and scaled to sum 1; FIXED only */
+  double temperature;     /* T of CONSENSUS, in units of velocity, 1e-6..1e6, default 0.1 */
+  const double *guidance; /* [count] guidance of each member, -1000..1000, copied; NULL (default): 1 */
   uint64_t seed;          /* which member a sample of a MIXTURE follows (BZD_STREAM_MEMBER), default 0 */
 } bzd_ensemble_config;
 
+/* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
+ */
 BZD_API bzd_status bzd_ensemble_config_init(bzd_ensemble_config *config, size_t size);
 BZD_API size_t bzd_ensemble_config_size(void);
 
-/* Retains count (1..64) flows of any kinds that agree in dim, cond_dim and affine. Status: BZD_E_DIMENSION ("teacher 2:
- * dim 64, expected 784"), BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_CONFIG, BZD_E_MEMORY. Threads: any. Since 0.1. */
+/* Retains count (1..64) flows of any kinds that agree in dim, cond_dim and affine. config NULL = the defaults. Status:
+ * BZD_E_DIMENSION ("teacher 2: dim 64, expected 784"), BZD_E_ARGUMENT, BZD_E_UNSUPPORTED (CONSENSUS of a MIXTURE),
+ * BZD_E_STATE, BZD_E_CONFIG, BZD_E_MEMORY. *out NULL on failure. Threads: any, shared-read on the flows. Since 0.1. */
 BZD_API bzd_status bzd_ensemble_create(const bzd_context *context, const bzd_ensemble_config *config, int64_t count,
                                        const bzd_flow *const *teachers, bzd_ensemble **out);
 /* NULL is fine. Threads: any, once. Since 0.1. */
@@ -48,19 +51,23 @@ typedef struct bzd_ensemble_info {
   int64_t cond_dim;
 } bzd_ensemble_info;
 
+/* sizeof(bzd_ensemble_info) in this library. Threads: any. Since 0.1. */
 BZD_API size_t bzd_ensemble_info_size(void);
-/* Threads: shared-read. Since 0.1. */
+/* Facts of a ensemble into the part of *info that the caller's struct_size covers. Status: BZD_E_ARGUMENT (NULL),
+ * BZD_E_STATE (not a live handle), BZD_E_CONFIG (struct_size never set). Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_ensemble_get_info(const bzd_ensemble *ensemble, bzd_ensemble_info *info);
-/* A new hold on member i (destroy it like any flow). Threads: shared-read. Since 0.1. */
+/* A new hold on member i (destroy it like any flow). Status: BZD_E_ARGUMENT, BZD_E_STATE. Threads: shared-read. Since
+ * 0.1. */
 BZD_API bzd_status bzd_ensemble_get_member(const bzd_ensemble *ensemble, int64_t i, bzd_flow **out);
 
-/* The combined velocity at rows whose sample numbers are first_index.. (they choose the member of a MIXTURE), and the
- * weights [n, count] used (may be NULL). As bzd_flow_velocity otherwise. Threads: shared-read. Since 0.1. */
+/* The combined velocity v [n, dim] at rows whose sample numbers are first_index.. (0..2^62; they choose the member of a
+ * MIXTURE), and the weights [n, count] used (may be NULL). As bzd_flow_velocity otherwise, status and t's check
+ * included. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_ensemble_velocity(const bzd_ensemble *ensemble, int64_t n, int64_t first_index, const float *x,
                                          const float *t, const float *cond, float *v, double *weights);
 
 /* bzd_flow_sample and bzd_flow_trajectory of the combined field; config->guidance must be 1 (members carry their own)
- * and the solver an ODE one (AUTO = DOPRI5). Threads: shared-read. Since 0.1. */
+ * and the solver an ODE one (AUTO = DOPRI5). Status as theirs. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_ensemble_sample(const bzd_ensemble *ensemble, const bzd_sample_config *config, int64_t n,
                                        const float *x0, const float *cond, float *out, bzd_sample_result *result);
 BZD_API bzd_status bzd_ensemble_trajectory(const bzd_ensemble *ensemble, const bzd_sample_config *config, int64_t n,

@@ -26,30 +26,33 @@ typedef struct bzd_flow_config {
   int64_t width;         /* units of each hidden layer, 1..65536, default 256 */
   int32_t time_features; /* even, 2..1024, default 32: sin and cos at time_features/2 frequencies */
   int32_t item_ndim;     /* 0..4, default 0 = [dim] */
-  int64_t item_shape[4]; /* such as {1, 28, 28}; its product must be dim. Kept in the file, for drawing */
+  int64_t item_shape[4]; /* such as {1, 28, 28}; each 1..2^20, product = dim. Kept in the file, for drawing */
   uint64_t seed;         /* of the initial weights (stream BZD_STREAM_INIT), default 0 */
-  const float *scale;    /* [dim] or NULL (default, = 1), copied: data value = scale * model value + offset */
-  const float *offset;   /* [dim] or NULL (default, = 0), copied */
+  const float *scale;    /* [dim] finite, not 0, copied: data value = scale * model value + offset; NULL (default): 1 */
+  const float *offset;   /* [dim] finite, copied; given together with scale, NULL (default): 0 */
 } bzd_flow_config;
 
-/* Status: BZD_E_ARGUMENT (NULL), BZD_E_CONFIG (size below the first released one). Threads: any. Since 0.1. */
+/* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
+ */
 BZD_API bzd_status bzd_flow_config_init(bzd_flow_config *config, size_t size);
 BZD_API size_t bzd_flow_config_size(void);
 
 /* A flow with fresh weights: W and b uniform in +-1/sqrt(fan in). *out is the caller's to destroy, NULL on failure.
- * Status: BZD_E_ARGUMENT (names field, value and range), BZD_E_CONFIG, BZD_E_MEMORY. Threads: any. Since 0.1. */
+ * Status: BZD_E_ARGUMENT (names field, value and range), BZD_E_DIMENSION (item_shape), BZD_E_STATE (context),
+ * BZD_E_CONFIG, BZD_E_MEMORY. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_flow_create(const bzd_context *context, const bzd_flow_config *config, bzd_flow **out);
 
 /* A student that starts from a network teacher's weights: same trunk, same affine, item shape and condition; each of
  * its heads is a copy of the teacher's last head (first head of a control-point teacher when the kinds differ), so that
  * its curve is the teacher's straight step. kind and degree as in bzd_flow_config.
- * Status: BZD_E_UNSUPPORTED (a callback flow has no weights). Threads: shared-read. Since 0.1. */
+ * Status: BZD_E_UNSUPPORTED (a callback flow has no weights), BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_MEMORY. *out NULL on
+ * failure. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_flow_create_from(const bzd_flow *teacher, int32_t kind, int32_t degree, bzd_flow **out);
 
 /* A flow that is the caller's own function (another library's model, a formula). config gives dim, cond_dim, item
  * shape and affine; its other fields are ignored. serialise 1: the library never enters fn from two threads at once;
  * 0: several host threads that use the flow may. fn and user must outlive the flow and all that retains it.
- * Threads: any. Since 0.1. */
+ * Status: as bzd_flow_create. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_flow_create_callback(const bzd_context *context, const bzd_flow_config *config,
                                             bzd_velocity_fn fn, void *user, int32_t serialise, bzd_flow **out);
 
@@ -73,43 +76,51 @@ typedef struct bzd_flow_info {
   int64_t item_shape[4];
 } bzd_flow_info;
 
+/* sizeof(bzd_flow_info) in this library. Threads: any. Since 0.1. */
 BZD_API size_t bzd_flow_info_size(void);
-/* Facts of a flow. Threads: shared-read. Since 0.1. */
+/* Facts of a flow into the part of *info that the caller's struct_size covers. Status: BZD_E_ARGUMENT (NULL),
+ * BZD_E_STATE (not a live handle), BZD_E_CONFIG (struct_size never set). Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_flow_get_info(const bzd_flow *flow, bzd_flow_info *info);
 
 /* Copies the affine map to data units into scale[dim] and offset[dim] (1 and 0 when there is none); either may be
- * NULL. Threads: shared-read. Since 0.1. */
+ * NULL. Status: BZD_E_ARGUMENT (NULL), BZD_E_STATE. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_flow_get_affine(const bzd_flow *flow, float *scale, float *offset);
 
 /* Free metadata of a flow, saved with it: key 1..63 bytes of [A-Za-z0-9_.-], value UTF-8 text of at most 65535 bytes;
- * value NULL removes the key. Threads: exclusive. Since 0.1. */
+ * value NULL removes the key. Both are copied. Status: BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_MEMORY. Threads: exclusive.
+ * Since 0.1. */
 BZD_API bzd_status bzd_flow_set_metadata(bzd_flow *flow, const char *key, const char *value);
 /* Number of keys; -1 when flow is not a flow. Threads: shared-read. Since 0.1. */
 BZD_API int64_t bzd_flow_metadata_count(const bzd_flow *flow);
-/* The i-th key and value in ascending order of keys; the strings live until the flow or its metadata change. Threads:
- * shared-read. Since 0.1. */
+/* The i-th key and value in ascending order of keys; the strings live until the flow or its metadata change; either
+ * may be NULL. Status: BZD_E_ARGUMENT (i), BZD_E_STATE. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_flow_metadata_at(const bzd_flow *flow, int64_t i, const char **key, const char **value);
-/* Value of a key, *value NULL when there is none. Threads: shared-read. Since 0.1. */
+/* Value of a key, *value NULL when there is none; it lives until the flow or its metadata change. Status:
+ * BZD_E_ARGUMENT, BZD_E_STATE. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_flow_get_metadata(const bzd_flow *flow, const char *key, const char **value);
 
 /* Copies the weights: parameters floats, tensor by tensor in the order of the file, each [out, in] as in PyTorch.
- * Status: BZD_E_DIMENSION when count differs, BZD_E_UNSUPPORTED (callback). Threads: shared-read. Since 0.1. */
+ * Status: BZD_E_DIMENSION when count differs, BZD_E_UNSUPPORTED (callback), BZD_E_ARGUMENT, BZD_E_STATE. Threads:
+ * shared-read. Since 0.1. */
 BZD_API bzd_status bzd_flow_get_parameters(const bzd_flow *flow, int64_t count, float *values);
-/* Replaces the weights; all must be finite. Threads: exclusive. Since 0.1. */
+/* Replaces the weights; all must be finite. Status: as bzd_flow_get_parameters, and BZD_E_NUMERIC (tensor and place):
+ * the old weights stay. Threads: exclusive. Since 0.1. */
 BZD_API bzd_status bzd_flow_set_parameters(bzd_flow *flow, int64_t count, const float *values);
 
 /* ---- Evaluation ---------------------------------------------------------------------------------------------- */
 
 /* Velocity v [n, dim] at x [n, dim], t [n] in [0, 1], cond [n, cond_dim] (NULL: unconditional, or cond_dim 0). For a
- * control-point flow its first head, for an endpoint flow its only one. guidance g: v(null) + g (v(c) - v(null)); 1 =
- * plain, and the only value allowed without a condition. n 0 is fine.
- * Status: BZD_E_ARGUMENT, BZD_E_NUMERIC (a callback gave a value that is not finite), BZD_E_CANCELLED, BZD_E_MEMORY; v
- * holds no meaning after a failure. Threads: shared-read. Since 0.1. */
+ * control-point flow its first head, for an endpoint flow its only one. guidance g in -1000..1000: v(null) + g (v(c) -
+ * v(null)); 1 = plain, and the only value allowed without a condition. t is checked; x and cond are not scanned: a row
+ * that is not finite makes its own v so, and no other's.
+ * Status: BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_NUMERIC (a callback gave a value that is not finite), BZD_E_CANCELLED,
+ * BZD_E_MEMORY; v holds no meaning after a failure. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_flow_velocity(const bzd_flow *flow, int64_t n, const float *x, const float *t, const float *cond,
                                      double guidance, float *v);
 
 /* Control points paths [n, degree + 1, dim] of the rest of each row's curve from (x, t) to t = 1; row 0 of each is x.
- * Control-point and endpoint flows (degree 1); others BZD_E_UNSUPPORTED. Threads: shared-read. Since 0.1. */
+ * Control-point and endpoint flows (degree 1); others BZD_E_UNSUPPORTED. Otherwise as bzd_flow_velocity. Threads:
+ * shared-read. Since 0.1. */
 BZD_API bzd_status bzd_flow_curve(const bzd_flow *flow, int64_t n, const float *x, const float *t, const float *cond,
                                   double guidance, float *paths);
 
@@ -125,28 +136,32 @@ BZD_API bzd_status bzd_flow_curve(const bzd_flow *flow, int64_t n, const float *
 #define BZD_SOLVER_DOPRI5_FIXED 7 /* the same tableau with fixed steps, order 5, 6 evaluations a step */
 
 #define BZD_UNITS_MODEL 0 /* values as the network sees them */
-#define BZD_UNITS_DATA 1  /* mapped by the flow's affine where they are at t = 1 */
+#define BZD_UNITS_DATA                                                                                                 \
+  1 /* ends at t = 1 in data units: out forwards, x0 (when given) backwards, by the flow's affine */
 
 typedef struct bzd_sample_config {
   uint32_t struct_size;     /* set by bzd_sample_config_init */
   int32_t solver;           /* BZD_SOLVER_, default AUTO */
   int32_t steps;            /* fixed-step solvers: 1..1000000; 0 (default): CONTROL 4 (endpoint flows 1), others 16 */
-  int32_t grid_count;       /* 0 (default): steps equal steps; else steps + 1 times in grid, and steps is ignored */
+  int32_t grid_count;       /* 0 (default): equal steps; else 2..1000001 times in grid, and steps is ignored. Not with
+                               DOPRI5, which chooses its own */
   const double *grid;       /* [grid_count] strictly monotone from t0 to t1, borrowed during the call */
-  double t0;                /* start, default 0 */
-  double t1;                /* end, default 1; t1 < t0 integrates backwards (not with CONTROL) */
+  double t0;                /* start, 0..1, default 0 */
+  double t1;                /* end, 0..1, not t0, default 1; t1 < t0 integrates backwards (not with CONTROL) */
   double rtol;              /* DOPRI5: error per step against atol + rtol |x|, rms over a row, default 1e-4, 1e-9..1 */
   double atol;              /* default 1e-4, 1e-12..1 */
-  int64_t max_steps;        /* DOPRI5: tried steps for one row, default 10000 */
-  double guidance;          /* default 1; see bzd_flow_velocity; each guided evaluation counts 2 NFE */
+  int64_t max_steps;        /* DOPRI5: tried steps for one row, 1..2^40, default 10000 */
+  double guidance;          /* -1000..1000, default 1; see bzd_flow_velocity; a guided evaluation counts 2 NFE */
   uint64_t seed;            /* of the noise when x0 is NULL (stream BZD_STREAM_NOISE), default 0 */
-  int64_t first_index;      /* number of the first row, default 0: row r is sample first_index + r, whatever n is */
+  int64_t first_index;      /* number of the first row, 0..2^62, default 0: row r is sample first_index + r */
   int32_t units;            /* BZD_UNITS_: of the ends at t = 1, default MODEL */
   int32_t reserved;         /* 0 */
   bzd_progress_fn progress; /* may be NULL (default) */
   void *progress_user;
 } bzd_sample_config;
 
+/* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
+ */
 BZD_API bzd_status bzd_sample_config_init(bzd_sample_config *config, size_t size);
 BZD_API size_t bzd_sample_config_size(void);
 
@@ -159,20 +174,25 @@ typedef struct bzd_sample_result {
   double seconds;
 } bzd_sample_result;
 
+/* sizeof(bzd_sample_result) in this library. Threads: any. Since 0.1. */
 BZD_API size_t bzd_sample_result_size(void);
 
 /* Moves n rows from t0 to t1. x0 [n, dim] or NULL = standard normal noise of the seed; cond [n, cond_dim] or NULL; out
  * [n, dim], may be x0 itself. config NULL = the defaults. result may be NULL. Row r depends on its own x0, cond, seed
  * and number alone, not on n or the number of threads.
- * Status: BZD_E_ARGUMENT, BZD_E_UNSUPPORTED (solver and kind), BZD_E_NUMERIC (a state that is not finite: row and time
- * named), BZD_E_STEPS, BZD_E_CANCELLED, BZD_E_MEMORY. After a failure out holds no meaning.
+ * x0 and cond are not scanned beforehand.
+ * Status: BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_CONFIG, BZD_E_UNSUPPORTED (solver and kind), BZD_E_NUMERIC (a state that
+ * is not finite: row and time named), BZD_E_STEPS, BZD_E_CANCELLED, BZD_E_MEMORY. After a failure out holds no meaning,
+ * *result is unchanged.
  * Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_flow_sample(const bzd_flow *flow, const bzd_sample_config *config, int64_t n, const float *x0,
                                    const float *cond, float *out, bzd_sample_result *result);
 
-/* The states on the way, states [n, count, dim] at times [count], strictly monotone from t0 to t1 (both included).
+/* The states on the way, states [n, count, dim] at times [count], strictly monotone from t0 to t1, both included, count
+ * 2..2^20. config's t0 and t1 stand (NULL: 0 and 1).
  * DOPRI5 interpolates (order 4); fixed-step solvers divide each interval so that the steps add up to at least steps; a
- * control-point flow evaluates its curves. Otherwise as bzd_flow_sample. Threads: shared-read. Since 0.1. */
+ * control-point flow evaluates its curves. With BZD_UNITS_DATA the states at t = 1 alone are mapped. Otherwise as
+ * bzd_flow_sample. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_flow_trajectory(const bzd_flow *flow, const bzd_sample_config *config, int64_t n,
                                        const float *x0, const float *cond, int64_t count, const double *times,
                                        float *states, bzd_sample_result *result);

@@ -22,10 +22,12 @@ typedef struct bzd_metrics_config {
   uint32_t struct_size; /* set by bzd_metrics_config_init */
   uint32_t which;       /* BZD_METRIC_ bits, default ALL */
   int32_t directions;   /* of sw2, 1..65536, default 512 */
-  int32_t neighbours;   /* k of precision and recall, 1..100, default 3 */
+  int32_t neighbours;   /* k of precision and recall, 1..100, fewer than the rows of either set, default 3 */
   uint64_t seed;        /* of the directions (BZD_STREAM_METRIC), default 0 */
 } bzd_metrics_config;
 
+/* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
+ */
 BZD_API bzd_status bzd_metrics_config_init(bzd_metrics_config *config, size_t size);
 BZD_API size_t bzd_metrics_config_size(void);
 
@@ -44,17 +46,20 @@ typedef struct bzd_metrics_result { /* what was not asked for, or does not apply
   double total_variance_b;          /* of b */
 } bzd_metrics_result;
 
+/* sizeof(bzd_metrics_result) in this library. Threads: any. Since 0.1. */
 BZD_API size_t bzd_metrics_result_size(void);
 
-/* Compares a [n, dim] with b [m, dim], both finite, n and m >= 8. Quadratic in n + m but for sw2 and total variance.
- * Status: BZD_E_ARGUMENT, BZD_E_NUMERIC (row and column), BZD_E_LIMIT (W2 asked for alone where it does not apply),
- * BZD_E_MEMORY. Threads: any. Since 0.1. */
+/* Compares a [n, dim] with b [m, dim], both finite, n and m 8..2^31, dim 1..2^20. Quadratic in n + m but for sw2,
+ * Frechet (cubic in dim) and total variance. config NULL = the defaults; result is required and unchanged on failure.
+ * Status: BZD_E_ARGUMENT, BZD_E_STATE (context), BZD_E_CONFIG, BZD_E_NUMERIC (row and column), BZD_E_LIMIT (W2 asked
+ * for alone where it does not apply), BZD_E_MEMORY. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_metrics_compare(const bzd_context *context, const bzd_metrics_config *config, int64_t dim,
                                        int64_t n, const float *a, int64_t m, const float *b,
                                        bzd_metrics_result *result);
 
 /* For each row of a [n, dim] the number index [n] of the nearest row of b [m, dim] and its distance [n]; either may be
- * NULL. Shows memorised training data. Threads: any. Since 0.1. */
+ * NULL. Both sets finite, n 0..2^31, m 1..2^31. Shows memorised training data. Status: BZD_E_ARGUMENT, BZD_E_NUMERIC,
+ * BZD_E_STATE (context). Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_metrics_nearest(const bzd_context *context, int64_t dim, int64_t n, const float *a, int64_t m,
                                        const float *b, int64_t *index, double *distance);
 

@@ -14,16 +14,14 @@ extern "C" {
 
 /* Independent coupling of data: paths [x0, x1] of degree 1, x1 a row of target in shuffled order (each epoch visits
  * each row once), x0 standard normal noise, or a row of start (NULL: noise) in an order of its own. Conditions are
- * target's. Gives flow matching (1-RF). Status: BZD_E_DIMENSION (dims of the two sets), BZD_E_STATE, BZD_E_MEMORY.
- * Threads: any. Since 0.1. */
+ * target's. Gives flow matching (1-RF). Retains both sets. Status: BZD_E_DIMENSION (dims of the two sets),
+ * BZD_E_ARGUMENT (NULL), BZD_E_STATE, BZD_E_MEMORY. *out NULL on failure. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_source_create_data(const bzd_data *target, const bzd_data *start, uint64_t seed,
                                           bzd_source **out);
 
-#define BZD_GUIDE_FIT 0 /* the fitter's least squares over the whole trajectory */
-#define BZD_GUIDE_CONTROL                                                                                              \
-  1                          /* trajectory's states at guide_times become the interior control points (degree 2 or 3)  \
-                              */
-#define BZD_GUIDE_WAYPOINT 2 /* the curve passes the trajectory's states at guide_times (degree 2 or 3) */
+#define BZD_GUIDE_FIT 0      /* the fitter's least squares over the whole trajectory */
+#define BZD_GUIDE_CONTROL 1  /* its states at guide_times become the interior control points (degree 2 or 3) */
+#define BZD_GUIDE_WAYPOINT 2 /* the curve passes its states at guide_times (degree 2 or 3) */
 
 typedef struct bzd_ensemble_source_config {
   uint32_t struct_size;  /* set by bzd_ensemble_source_config_init */
@@ -34,33 +32,37 @@ typedef struct bzd_ensemble_source_config {
   const bzd_data *start; /* rows for x0; NULL (default): noise */
   const bzd_data *real;  /* real data: end points of anchored paths, and conditions; NULL (default): none */
   double rho;            /* fraction of paths integrated backwards from a row of real, 0..1, default 0 */
-  int32_t solver;        /* BZD_SOLVER_, default RK4 */
-  int32_t steps;         /* of fixed-step solvers, default 16 */
-  double rtol;           /* of DOPRI5, default 1e-4 */
-  double atol;
-  const float *cond; /* [cond_count, cond_dim] conditions to draw from when real gives none, copied; NULL */
-  int64_t cond_count;
+  int32_t solver;        /* BZD_SOLVER_ but CONTROL, default RK4; AUTO = DOPRI5 */
+  int32_t steps;         /* of fixed-step solvers, 1..1000000, default 16 */
+  double rtol;           /* of DOPRI5, 1e-9..1, default 1e-4 */
+  double atol;           /* of DOPRI5, 1e-12..1, default 1e-4 */
+  const float *cond;     /* [cond_count, cond_dim] finite conditions to draw from when real gives none, copied; NULL
+                            (default): none */
+  int64_t cond_count;    /* 0 (default) without cond */
 } bzd_ensemble_source_config;
 
+/* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
+ */
 BZD_API bzd_status bzd_ensemble_source_config_init(bzd_ensemble_source_config *config, size_t size);
 BZD_API size_t bzd_ensemble_source_config_size(void);
 
 /* The ensemble's trajectories from x0 (or, for a fraction rho, backwards from real data), fitted by fitter into paths
  * of its degree. A fitter of degree 1 makes it reflow: [x0, T(x0)]. Backward paths of a real row keep that row at t = 1
  * to the bit. Conditional teachers need conditions: from real, or cond. Each call integrates anew: put a pool over it
- * to pay once. Status: BZD_E_ARGUMENT, BZD_E_DIMENSION, BZD_E_STATE, BZD_E_CONFIG, BZD_E_MEMORY. Threads: any. Since
- * 0.1. */
+ * to pay once. Retains ensemble, fitter and data sets; config NULL = the defaults. Status: BZD_E_ARGUMENT,
+ * BZD_E_DIMENSION, BZD_E_UNSUPPORTED (solver CONTROL; guides of another degree), BZD_E_NUMERIC (cond), BZD_E_STATE,
+ * BZD_E_CONFIG, BZD_E_MEMORY. *out NULL on failure. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_source_create_ensemble(const bzd_ensemble *ensemble, const bzd_fitter *fitter,
                                               const bzd_ensemble_source_config *config, bzd_source **out);
 
 /* The caller's own paths; fn and user must outlive the source. degree 1..16, dim 1..2^20, cond_dim 0..2^20.
- * Threads: any. Since 0.1. */
+ * Status: BZD_E_ARGUMENT, BZD_E_STATE (context), BZD_E_MEMORY. *out NULL on failure. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_source_create_callback(const bzd_context *context, int32_t degree, int64_t dim, int64_t cond_dim,
                                               bzd_paths_fn fn, void *user, bzd_source **out);
 
 /* A path store: samples 0..count-1 of base made now (count 1..2^32) and kept in memory; read in shuffled order, each
- * epoch once. Can be saved (checkpoint.h). progress may be NULL. Status: as base's, BZD_E_CANCELLED. Threads:
- * shared-read on base. Since 0.1. */
+ * epoch once. Can be saved (checkpoint.h). progress may be NULL. Status: as bzd_source_get_paths.
+ * *out NULL on failure. Threads: shared-read on base. Since 0.1. */
 BZD_API bzd_status bzd_source_create_pool(const bzd_source *base, int64_t count, uint64_t seed,
                                           bzd_progress_fn progress, void *user, bzd_source **out);
 
@@ -84,13 +86,15 @@ typedef struct bzd_source_info {
   double residual; /* pool over an ensemble: root mean square of the fit's residual; else 0 */
 } bzd_source_info;
 
+/* sizeof(bzd_source_info) in this library. Threads: any. Since 0.1. */
 BZD_API size_t bzd_source_info_size(void);
-/* Threads: shared-read. Since 0.1. */
+/* Facts of a source into the part of *info that the caller's struct_size covers. Status: BZD_E_ARGUMENT (NULL),
+ * BZD_E_STATE (not a live handle), BZD_E_CONFIG (struct_size never set). Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_source_get_info(const bzd_source *source, bzd_source_info *info);
 
-/* Paths [n, degree + 1, dim] and cond [n, cond_dim] (may be NULL when cond_dim is 0) of samples first..first+n-1.
- * Status: BZD_E_NUMERIC ("teacher 2: not finite at t 0.25"), BZD_E_CANCELLED, BZD_E_STEPS, BZD_E_MEMORY. Threads:
- * shared-read. Since 0.1. */
+/* Paths [n, degree + 1, dim] and cond [n, cond_dim] (may be NULL when cond_dim is 0) of samples first..first+n-1,
+ * first 0..2^62. After a failure the outputs hold no meaning. Status: BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_NUMERIC
+ * ("teacher 2: not finite at t 0.25"), BZD_E_CANCELLED, BZD_E_STEPS, BZD_E_MEMORY. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_source_get_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond);
 
 #ifdef __cplusplus

@@ -20,31 +20,36 @@ typedef struct bzd_trainer_config {
   int32_t loss;         /* BZD_LOSS_, default MSE */
   int64_t steps;        /* length of the schedule, 1..2^40, default 10000 */
   int64_t batch;        /* rows of a step, 1..2^20, default 256 */
-  double rate;          /* peak learning rate, 0 < .. <= 1, default 1e-3 */
+  double rate;          /* peak learning rate, 1e-12..1, default 1e-3 */
   double final_rate;    /* share of rate left at the end of the cosine, 0..1, default 0 */
-  int64_t warmup;       /* steps of linear warm-up, 0..steps, default min(100, steps / 10) when -1 (default) */
-  double beta1;         /* 0..1, default 0.9 */
-  double beta2;         /* 0..1, default 0.999 */
-  double epsilon;       /* > 0, default 1e-8 */
+  int64_t warmup;       /* steps of linear warm-up, 0..steps; -1 (default) = min(100, steps / 10) */
+  double beta1;         /* 0..0.999999, default 0.9 */
+  double beta2;         /* 0..0.999999, default 0.999 */
+  double epsilon;       /* 1e-30..1, default 1e-8 */
   double weight_decay;  /* decoupled, 0..1, default 0 */
-  double clip;          /* largest gradient norm, 0 = off, default 1 */
-  double ema;       /* decay of the averaged weights, 0 = off .. < 1, default 0.999; ramped: min(ema, (1+k)/(10+k)) */
-  double huber_c;   /* 0 (default) = 0.00054 dim */
-  int32_t time;     /* BZD_TIME_, default UNIFORM */
-  int32_t reserved; /* 0 */
-  double u_shape;   /* a of U_SHAPED, 0 < .. <= 30, default 4 */
-  double at_zero;   /* fraction of rows at t = 0, 0..1, default 0; 1 = one-step distillation */
-  double cond_dropout; /* fraction of rows trained without their condition, 0..1, default 0 (0.1 for guidance) */
-  uint64_t seed;       /* of times and dropout, default 0 */
+  double clip;          /* largest gradient norm, 0..1e30, 0 = off, default 1 */
+  double ema;           /* decay of the averaged weights, 0 = off .. 0.999999, default 0.999; ramped in step k as
+                           min(ema, (1 + k) / (10 + k)) */
+  double huber_c;       /* 0..1e30; 0 (default) = 0.00054 dim */
+  int32_t time;         /* BZD_TIME_, default UNIFORM */
+  int32_t reserved;     /* 0 */
+  double u_shape;       /* a of U_SHAPED, 0.001..30, default 4 */
+  double at_zero;       /* fraction of rows at t = 0, 0..1, default 0; 1 = one-step distillation */
+  double cond_dropout;  /* fraction of rows trained without their condition, 0..1, default 0 (0.1 for guidance); without
+                           conditions it does nothing */
+  uint64_t seed;        /* of times and dropout, default 0 */
 } bzd_trainer_config;
 
+/* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
+ */
 BZD_API bzd_status bzd_trainer_config_init(bzd_trainer_config *config, size_t size);
 BZD_API size_t bzd_trainer_config_size(void);
 
-/* Trains a copy of student (a network flow) on the paths of source, which it retains. A control-point student must have
- * the degree of the paths or a higher one (they are elevated); the other kinds take paths of any degree.
- * Status: BZD_E_DIMENSION (dims, cond_dim, degree), BZD_E_UNSUPPORTED (callback flow), BZD_E_ARGUMENT, BZD_E_CONFIG,
- * BZD_E_MEMORY. *out NULL on failure. Threads: shared-read on student and source. Since 0.1. */
+/* Trains a copy of student (a network flow) on the paths of source, which it retains; config NULL = the defaults. A
+ * control-point student must have the degree of the paths or a higher one (they are elevated); the other kinds take
+ * paths of any degree. Status: BZD_E_DIMENSION (dims, cond_dim, degree), BZD_E_UNSUPPORTED (callback flow),
+ * BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_CONFIG, BZD_E_MEMORY. *out NULL on failure. Threads: shared-read on student and
+ * source. Since 0.1. */
 BZD_API bzd_status bzd_trainer_create(const bzd_flow *student, const bzd_source *source,
                                       const bzd_trainer_config *config, bzd_trainer **out);
 /* NULL is fine. Threads: any, once, and not during run. Since 0.1. */
@@ -66,14 +71,18 @@ typedef struct bzd_trainer_info {
   int32_t reserved;
 } bzd_trainer_info;
 
+/* sizeof(bzd_trainer_info) in this library. Threads: any. Since 0.1. */
 BZD_API size_t bzd_trainer_info_size(void);
-/* Threads: exclusive with run, else shared-read. Since 0.1. */
+/* Facts of a trainer into the part of *info that the caller's struct_size covers. Status: BZD_E_ARGUMENT (NULL),
+ * BZD_E_STATE (not a live handle), BZD_E_CONFIG (struct_size never set). Threads: exclusive with run, else shared-read.
+ * Since 0.1. */
 BZD_API bzd_status bzd_trainer_get_info(const bzd_trainer *trainer, bzd_trainer_info *info);
 
-/* Up to count more steps (0: to the end of the schedule), never beyond it. progress (may be NULL) is called after each
- * step; non-zero stops after that step with BZD_E_CANCELLED, as does bzd_trainer_cancel. A trainer that was stopped
- * goes on where it was with the next call: the same bits as without the stop. Status: BZD_E_DIVERGED (step and tensor
- * named; nothing of that step was applied), and the source's. Threads: exclusive. Since 0.1. */
+/* Up to count more steps (0: to the end of the schedule), never beyond it; after the end it does nothing. progress (may
+ * be NULL) is called after each step; non-zero stops after that step with BZD_E_CANCELLED, as does bzd_trainer_cancel.
+ * A trainer that was stopped goes on where it was with the next call: the same bits as without the stop. Status:
+ * BZD_E_DIVERGED (step and tensor named; nothing of that step was applied), BZD_E_ARGUMENT, BZD_E_STATE, and as
+ * bzd_source_get_paths. Threads: exclusive. Since 0.1. */
 BZD_API bzd_status bzd_trainer_run(bzd_trainer *trainer, int64_t count, bzd_progress_fn progress, void *user);
 
 /* Asks a running (or the next) run to stop after its current step. One atomic store: safe from any thread and from
@@ -84,12 +93,13 @@ BZD_API void bzd_trainer_cancel(bzd_trainer *trainer);
 #define BZD_WEIGHTS_RAW 1
 #define BZD_WEIGHTS_EMA 2
 
-/* An independent flow with the weights of now. Status: BZD_E_STATE (EMA asked for, none kept), BZD_E_MEMORY. Threads:
- * exclusive with run. Since 0.1. */
+/* An independent flow with the weights of now, the caller's to destroy; training may go on. Status: BZD_E_STATE (EMA
+ * asked for, none kept), BZD_E_ARGUMENT, BZD_E_MEMORY. *out NULL on failure. Threads: exclusive with run. Since 0.1. */
 BZD_API bzd_status bzd_trainer_get_flow(const bzd_trainer *trainer, int32_t which, bzd_flow **out);
 
-/* Mean loss of the weights `which` over n rows of samples first.. of source (NULL: the trainer's own) without training;
- * times are drawn as in training from the sample numbers. Threads: exclusive. Since 0.1. */
+/* Mean loss of the weights `which` over n >= 1 rows of samples first.. of source (NULL: the trainer's own) without
+ * training; times are drawn as in training from the sample numbers. Status: BZD_E_DIMENSION (source), BZD_E_ARGUMENT,
+ * BZD_E_STATE, and as bzd_source_get_paths. Threads: exclusive. Since 0.1. */
 BZD_API bzd_status bzd_trainer_evaluate(bzd_trainer *trainer, const bzd_source *source, int64_t first, int64_t n,
                                         int32_t which, double *loss);
 
