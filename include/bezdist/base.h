@@ -198,7 +198,8 @@ typedef int32_t (*bzd_paths_fn)(void *user, int64_t n, const int64_t *index, int
 /* Standard normal numbers [n, dim] of samples first..first+n-1 into out (caller's). dim 1..2^24, n >= 0, first
  * 0..2^62. Status: BZD_E_ARGUMENT. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_noise(uint64_t seed, uint32_t stream, int64_t first, int64_t n, int64_t dim, float *out);
-/* The same for uniform numbers in (0, 1): (r + 1/2) / 2^23 of the top 23 bits r. Threads: any. Since 0.1. */
+/* The same for uniform numbers in (0, 1): (r + 1/2) / 2^23 of the top 23 bits r. Status: BZD_E_ARGUMENT. Threads: any.
+ * Since 0.1. */
 BZD_API bzd_status bzd_uniform(uint64_t seed, uint32_t stream, int64_t first, int64_t n, int64_t dim, float *out);
 
 #ifdef __cplusplus

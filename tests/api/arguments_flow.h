@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* Part of test_arguments.c: flows, sampling, ensembles. */
+
+/* ---- flow.h -------------------------------------------------------------------------------------------------- */
+
+static bzd_flow_config good_flow(void) {
+  bzd_flow_config c;
+  OK(bzd_flow_config_init(&c, sizeof c));
+  c.dim = DIM;
+  c.width = 8;
+  return c;
+}
+
+static void test_flow_create(void) {
+  static const float scale[DIM] = {1, 0, 1, 1}, ones[DIM] = {1, 1, 1, 1};
+#define CREATE bzd_flow_create(s.context, c, &made)
+#define FIELD(member, value) BAD_FIELD(ARG, good_flow, bzd_flow_config, member, value, bzd_flow, CREATE)
+  BAD_CONFIG(bzd_flow_config, bzd_flow_config_init, bzd_flow, CREATE);
+  BAD_OUT(ARG, bzd_flow, bzd_flow_create(s.context, NULL, &made));
+  FIELD(kind, 0);
+  FIELD(kind, BZD_FLOW_CALLBACK);
+  FIELD(kind, -1);
+  FIELD(layers, 0);
+  FIELD(layers, 17);
+  FIELD(dim, 0);
+  FIELD(dim, -1);
+  FIELD(dim, INT64_MAX);
+  FIELD(cond_dim, -1);
+  FIELD(cond_dim, INT64_MAX);
+  FIELD(width, 0);
+  FIELD(width, INT64_MAX);
+  FIELD(time_features, 0);
+  FIELD(time_features, 3);
+  FIELD(time_features, 2048);
+  FIELD(item_ndim, 5);
+  FIELD(item_ndim, -1);
+  FIELD(scale, ones);
+  FIELD(offset, ones);
+#undef FIELD
+#undef CREATE
+  bzd_flow_config c = good_flow();
+  c.kind = BZD_FLOW_CONTROL;
+  c.degree = 17;
+  BAD_OUT(ARG, bzd_flow, bzd_flow_create(s.context, &c, &made));
+  c.degree = 0;
+  BAD_OUT(ARG, bzd_flow, bzd_flow_create(s.context, &c, &made));
+  c = good_flow();
+  c.scale = scale;
+  c.offset = ones;
+  BAD_OUT(ARG, bzd_flow, bzd_flow_create(s.context, &c, &made));
+  c = good_flow();
+  c.item_ndim = 1;
+  c.item_shape[0] = 5;
+  BAD_OUT(BZD_E_DIMENSION, bzd_flow, bzd_flow_create(s.context, &c, &made));
+  c = good_flow();
+  BAD(ARG, bzd_flow_create(s.context, &c, NULL));
+  BAD_OUT(BZD_E_STATE, bzd_flow, bzd_flow_create((bzd_context *)(void *)s.data, &c, &made));
+  BAD_OUT(ARG, bzd_flow, bzd_flow_create_callback(s.context, &c, NULL, NULL, 0, &made));
+  BAD_OUT(ARG, bzd_flow, bzd_flow_create_callback(s.context, &c, field, NULL, 2, &made));
+  BAD_OUT(ARG, bzd_flow, bzd_flow_create_callback(s.context, NULL, field, NULL, 0, &made));
+  BAD(ARG, bzd_flow_create_callback(s.context, &c, field, NULL, 0, NULL));
+  c.dim = 0;
+  BAD_OUT(ARG, bzd_flow, bzd_flow_create_callback(s.context, &c, field, NULL, 0, &made));
+  BAD_HANDLE_OUT(bzd_flow, bzd_flow, bzd_flow_create_from(h, BZD_FLOW_VELOCITY, 1, &made));
+  BAD_OUT(ARG, bzd_flow, bzd_flow_create_from(s.flow, 0, 1, &made));
+  BAD_OUT(ARG, bzd_flow, bzd_flow_create_from(s.flow, BZD_FLOW_CALLBACK, 1, &made));
+  BAD_OUT(ARG, bzd_flow, bzd_flow_create_from(s.flow, BZD_FLOW_CONTROL, 0, &made));
+  BAD_OUT(ARG, bzd_flow, bzd_flow_create_from(s.flow, BZD_FLOW_CONTROL, 17, &made));
+  BAD_OUT(BZD_E_UNSUPPORTED, bzd_flow, bzd_flow_create_from(s.callback, BZD_FLOW_VELOCITY, 1, &made));
+  BAD(ARG, bzd_flow_create_from(s.flow, BZD_FLOW_VELOCITY, 1, NULL));
+}
+
+static void test_flow_facts(void) {
+  const char *text = "kept";
+  bzd_flow_info info = {.struct_size = sizeof info};
+  BAD_INFO(bzd_flow_info, bzd_flow_get_info(s.flow, i));
+  BAD_HANDLE(bzd_flow, bzd_flow_get_info(h, &info));
+  BAD_HANDLE(bzd_flow, bzd_flow_get_affine(h, s.out, s.out));
+  BAD_HANDLE(bzd_flow, bzd_flow_set_metadata(h, "key", "value"));
+  BAD(ARG, bzd_flow_set_metadata(s.flow, NULL, "value"));
+  BAD(ARG, bzd_flow_set_metadata(s.flow, "", "value"));
+  BAD(ARG, bzd_flow_set_metadata(s.flow, "two words", "value"));
+  BAD(ARG, bzd_flow_set_metadata(s.flow, "1234567890123456789012345678901234567890123456789012345678901234", "64"));
+  BAD(ARG, bzd_flow_set_metadata(s.flow, "key", "not \xff UTF-8"));
+  BAD_HANDLE(bzd_flow, bzd_flow_metadata_at(h, 0, NULL, NULL));
+  BAD(ARG, bzd_flow_metadata_at(s.flow, -1, &text, NULL));
+  assert_null(text);
+  BAD(ARG, bzd_flow_metadata_at(s.flow, INT64_MAX, NULL, &text));
+  BAD_HANDLE(bzd_flow, bzd_flow_get_metadata(h, "key", &text));
+  BAD(ARG, bzd_flow_get_metadata(s.flow, NULL, &text));
+  BAD(ARG, bzd_flow_get_metadata(s.flow, "key", NULL));
+  OK(bzd_flow_get_info(s.flow, &info));
+  BAD_HANDLE(bzd_flow, bzd_flow_get_parameters(h, info.parameters, s.out));
+  BAD(BZD_E_DIMENSION, bzd_flow_get_parameters(s.flow, info.parameters - 1, s.out));
+  BAD(BZD_E_DIMENSION, bzd_flow_get_parameters(s.flow, -1, s.out));
+  BAD(ARG, bzd_flow_get_parameters(s.flow, info.parameters, NULL));
+  BAD(BZD_E_UNSUPPORTED, bzd_flow_get_parameters(s.callback, 0, s.out));
+  BAD_HANDLE(bzd_flow, bzd_flow_set_parameters(h, info.parameters, s.x));
+  BAD(BZD_E_DIMENSION, bzd_flow_set_parameters(s.flow, info.parameters + 1, s.x));
+  BAD(ARG, bzd_flow_set_parameters(s.flow, info.parameters, NULL));
+  assert_in_range(info.parameters, 1, ROOM);
+  s.y[info.parameters - 1] = INFINITY;
+  BAD(BZD_E_NUMERIC, bzd_flow_set_parameters(s.flow, info.parameters, s.y));
+  s.y[info.parameters - 1] = 0;
+}
+
+static void test_flow_evaluate(void) {
+  static const float bad_t[2] = {0.5f, NAN}, late_t[2] = {0.0f, 1.25f};
+#define VELOCITY(n, x, t, cond, g, v) bzd_flow_velocity(s.flow, n, x, t, cond, g, v)
+#define CURVE(n, x, t, cond, g, p) bzd_flow_curve(s.control, n, x, t, cond, g, p)
+  BAD_HANDLE(bzd_flow, bzd_flow_velocity(h, 1, s.x, s.t, NULL, 1.0, s.out));
+  BAD_HANDLE(bzd_flow, bzd_flow_curve(h, 1, s.x, s.t, NULL, 1.0, s.out));
+  BAD(ARG, VELOCITY(-1, s.x, s.t, NULL, 1.0, s.out));
+  BAD(ARG, VELOCITY(INT64_MAX, s.x, s.t, NULL, 1.0, s.out));
+  BAD(ARG, VELOCITY(1, NULL, s.t, NULL, 1.0, s.out));
+  BAD(ARG, VELOCITY(1, s.x, NULL, NULL, 1.0, s.out));
+  BAD(ARG, VELOCITY(1, s.x, s.t, NULL, 1.0, NULL));
+  BAD(ARG, VELOCITY(2, s.x, bad_t, NULL, 1.0, s.out));
+  BAD(ARG, VELOCITY(2, s.x, late_t, NULL, 1.0, s.out));
+  BAD(ARG, VELOCITY(1, s.x, s.t, NULL, 2.0, s.out));
+  BAD(ARG, VELOCITY(1, s.x, s.t, s.y, NAN, s.out));
+  BAD(ARG, VELOCITY(1, s.x, s.t, s.y, 1e9, s.out));
+  BAD(ARG, bzd_flow_velocity(s.plain, 1, s.x, s.t, s.y, 2.0, s.out));
+  BAD(ARG, CURVE(-1, s.x, s.t, NULL, 1.0, s.out));
+  BAD(ARG, CURVE(1, NULL, s.t, NULL, 1.0, s.out));
+  BAD(ARG, CURVE(1, s.x, NULL, NULL, 1.0, s.out));
+  BAD(ARG, CURVE(1, s.x, s.t, NULL, 1.0, NULL));
+  BAD(ARG, CURVE(2, s.x, late_t, NULL, 1.0, s.out));
+  BAD(ARG, CURVE(1, s.x, s.t, NULL, NAN, s.out));
+  BAD(BZD_E_UNSUPPORTED, bzd_flow_curve(s.flow, 1, s.x, s.t, NULL, 1.0, s.out));
+  BAD(BZD_E_UNSUPPORTED, bzd_flow_curve(s.callback, 1, s.x, s.t, NULL, 1.0, s.out));
+  OK(VELOCITY(0, NULL, NULL, NULL, 1.0, NULL));
+  OK(CURVE(0, NULL, NULL, NULL, 1.0, NULL));
+#undef CURVE
+#undef VELOCITY
+}
+
+static void test_flow(void **state) {
+  (void)state;
+  test_flow_create();
+  test_flow_facts();
+  test_flow_evaluate();
+}
+
+/* ---- Sampling: the same table for flows and ensembles --------------------------------------------------------- */
+
+static const double GRID[3] = {0.0, 0.25, 1.0};
+
+static bzd_sample_config good_sample(void) {
+  bzd_sample_config c;
+  OK(bzd_sample_config_init(&c, sizeof c));
+  return c;
+}
+
+#define BAD_SAMPLE(expected, member, value)                                                                            \
+  do {                                                                                                                 \
+    bzd_sample_config sample_ = good_sample();                                                                         \
+    sample_.member = value;                                                                                            \
+    BAD(expected, bzd_flow_sample(s.flow, &sample_, 2, NULL, NULL, s.out, NULL));                                      \
+    BAD(expected, bzd_flow_trajectory(s.flow, &sample_, 2, NULL, NULL, 3, GRID, s.out, NULL));                         \
+    BAD(expected, bzd_ensemble_sample(s.ensemble, &sample_, 2, NULL, NULL, s.out, NULL));                              \
+    BAD(expected, bzd_ensemble_trajectory(s.ensemble, &sample_, 2, NULL, NULL, 3, GRID, s.out, NULL));                 \
+  } while (0)
+
+static void test_sample_config(void) {
+  bzd_sample_config config;
+  BAD(ARG, bzd_sample_config_init(NULL, sizeof config));
+  BAD(BZD_E_CONFIG, bzd_sample_config_init(&config, 8));
+  BAD_SAMPLE(BZD_E_CONFIG, struct_size, 0);
+  BAD_SAMPLE(BZD_E_CONFIG, struct_size, sizeof config - 1);
+  BAD_SAMPLE(BZD_E_CONFIG, struct_size, UINT32_MAX);
+  BAD_SAMPLE(ARG, solver, -1);
+  BAD_SAMPLE(ARG, solver, 8);
+  BAD_SAMPLE(BZD_E_UNSUPPORTED, solver, BZD_SOLVER_CONTROL);
+  BAD_SAMPLE(ARG, steps, -1);
+  BAD_SAMPLE(ARG, steps, INT32_MAX);
+  BAD_SAMPLE(ARG, grid_count, -1);
+  BAD_SAMPLE(ARG, grid_count, 1);
+  BAD_SAMPLE(ARG, grid_count, 3);
+  BAD_SAMPLE(ARG, t0, -0.5);
+  BAD_SAMPLE(ARG, t0, NAN);
+  BAD_SAMPLE(ARG, t0, 1.0);
+  BAD_SAMPLE(ARG, t1, 1.5);
+  BAD_SAMPLE(ARG, t1, NAN);
+  BAD_SAMPLE(ARG, rtol, NAN);
+  BAD_SAMPLE(ARG, rtol, 0.0);
+  BAD_SAMPLE(ARG, rtol, 2.0);
+  BAD_SAMPLE(ARG, atol, NAN);
+  BAD_SAMPLE(ARG, atol, -1.0);
+  BAD_SAMPLE(ARG, max_steps, 0);
+  BAD_SAMPLE(ARG, max_steps, INT64_MAX);
+  BAD_SAMPLE(ARG, guidance, 2.0);
+  BAD_SAMPLE(ARG, guidance, NAN);
+  BAD_SAMPLE(ARG, first_index, -1);
+  BAD_SAMPLE(ARG, first_index, INT64_MAX);
+  BAD_SAMPLE(ARG, units, 2);
+  BAD_SAMPLE(ARG, reserved, 1);
+}
+
+#define BAD_GRID(...)                                                                                                  \
+  do {                                                                                                                 \
+    const double grid_[3] = {__VA_ARGS__};                                                                             \
+    bzd_sample_config c = good_sample();                                                                               \
+    c.solver = BZD_SOLVER_EULER;                                                                                       \
+    c.grid_count = 3;                                                                                                  \
+    c.grid = grid_;                                                                                                    \
+    BAD(ARG, bzd_flow_sample(s.flow, &c, 2, NULL, NULL, s.out, NULL));                                                 \
+    BAD(ARG, bzd_flow_trajectory(s.flow, NULL, 2, NULL, NULL, 3, grid_, s.out, NULL));                                 \
+    BAD(ARG, bzd_ensemble_trajectory(s.ensemble, NULL, 2, NULL, NULL, 3, grid_, s.out, NULL));                         \
+  } while (0)
+
+static void test_sampling(void **state) {
+  (void)state;
+  test_sample_config();
+  BAD_GRID(0.0, 0.0, 1.0);
+  BAD_GRID(0.0, NAN, 1.0);
+  BAD_GRID(0.1, 0.5, 1.0);
+  BAD_GRID(0.0, 0.5, 0.9);
+  BAD_GRID(1.0, 0.5, 0.0);
+  bzd_sample_config c = good_sample();
+  c.grid_count = 3;
+  c.grid = GRID;
+  c.solver = BZD_SOLVER_DOPRI5;
+  BAD(BZD_E_UNSUPPORTED, bzd_flow_sample(s.flow, &c, 2, NULL, NULL, s.out, NULL));
+  c = good_sample();
+  c.solver = BZD_SOLVER_EULER;
+  BAD(BZD_E_UNSUPPORTED, bzd_flow_sample(s.endpoint, &c, 2, NULL, NULL, s.out, NULL));
+  c = good_sample();
+  c.t0 = 1.0;
+  c.t1 = 0.0;
+  BAD(BZD_E_UNSUPPORTED, bzd_flow_sample(s.control, &c, 2, s.x, NULL, s.out, NULL));
+  bzd_sample_result result = {.struct_size = 0};
+  BAD(BZD_E_CONFIG, bzd_flow_sample(s.flow, NULL, 2, NULL, NULL, s.out, &result));
+  BAD(BZD_E_CONFIG, bzd_flow_trajectory(s.flow, NULL, 2, NULL, NULL, 3, GRID, s.out, &result));
+  BAD(BZD_E_CONFIG, bzd_ensemble_sample(s.ensemble, NULL, 2, NULL, NULL, s.out, &result));
+  BAD(BZD_E_CONFIG, bzd_ensemble_trajectory(s.ensemble, NULL, 2, NULL, NULL, 3, GRID, s.out, &result));
+  BAD_HANDLE(bzd_flow, bzd_flow_sample(h, NULL, 2, NULL, NULL, s.out, NULL));
+  BAD_HANDLE(bzd_flow, bzd_flow_trajectory(h, NULL, 2, NULL, NULL, 3, GRID, s.out, NULL));
+  BAD_HANDLE(bzd_ensemble, bzd_ensemble_sample(h, NULL, 2, NULL, NULL, s.out, NULL));
+  BAD_HANDLE(bzd_ensemble, bzd_ensemble_trajectory(h, NULL, 2, NULL, NULL, 3, GRID, s.out, NULL));
+  const int64_t wrong[] = {-1, INT64_MAX};
+  for (int i = 0; i < 2; i++) {
+    BAD(ARG, bzd_flow_sample(s.flow, NULL, wrong[i], NULL, NULL, s.out, NULL));
+    BAD(ARG, bzd_flow_trajectory(s.flow, NULL, wrong[i], NULL, NULL, 3, GRID, s.out, NULL));
+    BAD(ARG, bzd_flow_trajectory(s.flow, NULL, 2, NULL, NULL, wrong[i], GRID, s.out, NULL));
+    BAD(ARG, bzd_ensemble_sample(s.ensemble, NULL, wrong[i], NULL, NULL, s.out, NULL));
+    BAD(ARG, bzd_ensemble_trajectory(s.ensemble, NULL, 2, NULL, NULL, wrong[i], GRID, s.out, NULL));
+  }
+  BAD(ARG, bzd_flow_sample(s.flow, NULL, 2, NULL, NULL, NULL, NULL));
+  BAD(ARG, bzd_flow_trajectory(s.flow, NULL, 2, NULL, NULL, 3, NULL, s.out, NULL));
+  BAD(ARG, bzd_flow_trajectory(s.flow, NULL, 2, NULL, NULL, 3, GRID, NULL, NULL));
+  BAD(ARG, bzd_flow_trajectory(s.flow, NULL, 2, NULL, NULL, 1, GRID, s.out, NULL));
+  BAD(ARG, bzd_ensemble_sample(s.ensemble, NULL, 2, NULL, NULL, NULL, NULL));
+  BAD(ARG, bzd_ensemble_trajectory(s.ensemble, NULL, 2, NULL, NULL, 3, NULL, s.out, NULL));
+  OK(bzd_flow_sample(s.flow, NULL, 0, NULL, NULL, NULL, NULL));
+  OK(bzd_ensemble_sample(s.ensemble, NULL, 0, NULL, NULL, NULL, NULL));
+}
+
+/* ---- ensemble.h ---------------------------------------------------------------------------------------------- */
+
+static bzd_ensemble_config good_ensemble(void) {
+  bzd_ensemble_config c;
+  OK(bzd_ensemble_config_init(&c, sizeof c));
+  return c;
+}
+
+static bzd_ensemble_config fixed_ensemble(void) {
+  static const double fixed[2] = {1.0, 3.0};
+  bzd_ensemble_config c = good_ensemble();
+  c.rule = BZD_RULE_FIXED;
+  c.fixed = fixed;
+  return c;
+}
+
+static void test_ensemble(void **state) {
+  static const double zeros[2], negative[2] = {1.0, -1.0}, nans[2] = {1.0, NAN}, huge[2] = {1.0, 1e6};
+  const bzd_flow *two[2] = {s.flow, s.control}, *mixed[2] = {s.flow, s.plain}, *holes[2] = {s.flow, NULL},
+                 *foreign[2] = {s.flow, (const bzd_flow *)(const void *)s.data};
+  const float late[2] = {0.5f, 2.0f};
+  (void)state;
+#define CREATE bzd_ensemble_create(s.context, c, 2, two, &made)
+#define FIELD_OF(expected, good, member, value)                                                                        \
+  BAD_FIELD(expected, good, bzd_ensemble_config, member, value, bzd_ensemble, CREATE)
+#define FIELD(member, value) FIELD_OF(ARG, good_ensemble, member, value)
+  BAD_CONFIG(bzd_ensemble_config, bzd_ensemble_config_init, bzd_ensemble, CREATE);
+  FIELD(combine, 0);
+  FIELD(combine, 3);
+  FIELD(rule, 0);
+  FIELD(rule, 4);
+  FIELD(rule, BZD_RULE_FIXED);
+  FIELD(reserved, 1);
+  FIELD(fixed, zeros);
+  FIELD(temperature, 0.0);
+  FIELD(temperature, NAN);
+  FIELD(guidance, nans);
+  FIELD(guidance, huge);
+  FIELD_OF(ARG, fixed_ensemble, fixed, zeros);
+  FIELD_OF(ARG, fixed_ensemble, fixed, negative);
+  FIELD_OF(ARG, fixed_ensemble, fixed, nans);
+  bzd_ensemble_config mixture = good_ensemble();
+  mixture.combine = BZD_COMBINE_MIXTURE;
+  mixture.rule = BZD_RULE_CONSENSUS;
+  BAD_OUT(BZD_E_UNSUPPORTED, bzd_ensemble, bzd_ensemble_create(s.context, &mixture, 2, two, &made));
+#undef FIELD
+#undef FIELD_OF
+#undef CREATE
+  BAD(ARG, bzd_ensemble_create(s.context, NULL, 2, two, NULL));
+  BAD_OUT(BZD_E_STATE, bzd_ensemble, bzd_ensemble_create((bzd_context *)(void *)s.data, NULL, 2, two, &made));
+  BAD_OUT(ARG, bzd_ensemble, bzd_ensemble_create(s.context, NULL, 0, two, &made));
+  BAD_OUT(ARG, bzd_ensemble, bzd_ensemble_create(s.context, NULL, -1, two, &made));
+  BAD_OUT(ARG, bzd_ensemble, bzd_ensemble_create(s.context, NULL, 65, two, &made));
+  BAD_OUT(ARG, bzd_ensemble, bzd_ensemble_create(s.context, NULL, 2, NULL, &made));
+  BAD_OUT(ARG, bzd_ensemble, bzd_ensemble_create(s.context, NULL, 2, holes, &made));
+  BAD_OUT(BZD_E_STATE, bzd_ensemble, bzd_ensemble_create(s.context, NULL, 2, foreign, &made));
+  BAD_OUT(BZD_E_DIMENSION, bzd_ensemble, bzd_ensemble_create(s.context, NULL, 2, mixed, &made));
+  BAD_INFO(bzd_ensemble_info, bzd_ensemble_get_info(s.ensemble, i));
+  bzd_ensemble_info info = {.struct_size = sizeof info};
+  BAD_HANDLE(bzd_ensemble, bzd_ensemble_get_info(h, &info));
+  BAD_HANDLE_OUT(bzd_ensemble, bzd_flow, bzd_ensemble_get_member(h, 0, &made));
+  BAD_OUT(ARG, bzd_flow, bzd_ensemble_get_member(s.ensemble, -1, &made));
+  BAD_OUT(ARG, bzd_flow, bzd_ensemble_get_member(s.ensemble, 1, &made));
+  BAD(ARG, bzd_ensemble_get_member(s.ensemble, 0, NULL));
+#define VELOCITY(n, first, x, t, v) bzd_ensemble_velocity(s.ensemble, n, first, x, t, NULL, v, s.d)
+  BAD_HANDLE(bzd_ensemble, bzd_ensemble_velocity(h, 1, 0, s.x, s.t, NULL, s.out, s.d));
+  BAD(ARG, VELOCITY(-1, 0, s.x, s.t, s.out));
+  BAD(ARG, VELOCITY(INT64_MAX, 0, s.x, s.t, s.out));
+  BAD(ARG, VELOCITY(1, -1, s.x, s.t, s.out));
+  BAD(ARG, VELOCITY(1, INT64_MAX, s.x, s.t, s.out));
+  BAD(ARG, VELOCITY(1, 0, NULL, s.t, s.out));
+  BAD(ARG, VELOCITY(1, 0, s.x, NULL, s.out));
+  BAD(ARG, VELOCITY(1, 0, s.x, s.t, NULL));
+  BAD(ARG, VELOCITY(2, 0, s.x, late, s.out));
+#undef VELOCITY
+}
