@@ -190,9 +190,9 @@ static const double gauss_node[8] = {0.0950125098376374402, 0.281603550779258913
 static const double gauss_weight[8] = {0.1894506104550684963, 0.1826034150449235889, 0.1691565193950025382,
                                        0.1495959888165767321, 0.1246289712555338720, 0.0951585116824927848,
                                        0.0622535239386478929, 0.0271524594117540949};
-enum { PANELS = 4, NODES = PANELS * 16 };
+enum { PANELS = 8, NODES = PANELS * 16 };
 
-/* times[q], weights[q] and Bernstein values b[q, degree] of degree - 1 of the composite rule on [0, 1]. */
+/* weights[q] and Bernstein values b[q, degree] of degree - 1 of the composite rule on [0, 1]. */
 static void quadrature(int32_t degree, double *weights, double *b) {
   for (int32_t q = 0; q < NODES; q++) {
     const int32_t g = q % 16 / 2;
