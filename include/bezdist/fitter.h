@@ -51,8 +51,8 @@ BZD_API bzd_status bzd_fitter_get_times(const bzd_fitter *fitter, double *times)
 
 /* states [n, nodes, dim] -> paths [n, degree + 1, dim]; residual [n] (may be NULL): root mean square over nodes and
  * coordinates of state - curve. n >= 0, dim 1..2^20. States are not scanned: one that is not finite makes its own path
- * so. The ends of a path are the first and last state to the bit. Status: BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_MEMORY.
- * Threads: shared-read. Since 0.1. */
+ * so. The ends of a path are the first and last state to the bit. Status: BZD_E_ARGUMENT, BZD_E_STATE. Threads:
+ * shared-read. Since 0.1. */
 BZD_API bzd_status bzd_fitter_fit(const bzd_fitter *fitter, int64_t n, int64_t dim, const float *states, float *paths,
                                   double *residual);
 

@@ -161,6 +161,7 @@ static bzd_status run(bzdi_sampling *s, const bzd_ensemble *ensemble, const bzd_
   s->item = &ensemble->flow[0]->item;
   s->kind = BZDI_FLOW_VELOCITY;
   s->automatic = BZDI_SOLVER_DOPRI5;
+  s->plain = 1;
   BZDI_TRY(bzdi_sampling_prepare(s, config, result));
   bzd_status status = BZD_OK;
   if (s->guidance != 1.0)

@@ -116,6 +116,8 @@ bzd_status bzdi_sampling_prepare(bzdi_sampling *s, const bzd_sample_config *conf
   BZDI_TRY(bzdi_config_read(NAME, config, &c, sizeof c, FIRST_SAMPLE_CONFIG));
   BZDI_TRY(check_config(&c));
   BZDI_TRY(bzdi_check_guidance(NAME, c.guidance, s->item->cond_dim, s->cond));
+  if (s->plain && c.guidance != 1.0)
+    return bzdi_fail(BZD_E_ARGUMENT, "%s: guidance is %.9g, expected 1 (members carry their own)", s->name, c.guidance);
   s->guidance = c.guidance;
   s->units = c.units;
   if (s->item->cond_dim == 0) s->cond = NULL;

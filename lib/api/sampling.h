@@ -14,6 +14,7 @@ typedef struct bzdi_sampling {
   const bzdi_item *item;
   int32_t automatic;  /* BZDI_SOLVER_ that AUTO stands for */
   int32_t kind;       /* BZDI_FLOW_; VELOCITY for ensembles */
+  int32_t plain;      /* 1: guidance must be 1 */
   int32_t trajectory; /* 1: states [n, count, dim] at times; 0: out [n, dim] */
   int64_t n;
   const float *x0, *cond;

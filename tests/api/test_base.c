@@ -132,6 +132,31 @@ static void test_threads(void **state) {
   bzd_context_destroy(all);
 }
 
+typedef struct lines {
+  int count, bad;
+} lines;
+
+static void keep(void *user, int32_t level, const char *text) {
+  lines *l = user;
+  l->count++;
+  l->bad += (level != BZD_LOG_WARNING && level != BZD_LOG_INFO) || text[0] == '\0' || strchr(text, '\n') != NULL;
+}
+
+/* At most the one warning about the CPU. */
+static void test_log(void **state) {
+  lines l = {0};
+  bzd_context_config config;
+  bzd_context *context;
+  (void)state;
+  OK(bzd_context_config_init(&config, sizeof config));
+  config.log = keep;
+  config.log_user = &l;
+  OK(bzd_context_create(&config, &context));
+  bzd_context_destroy(context);
+  assert_in_range(l.count, 0, 1);
+  assert_int_equal(l.bad, 0);
+}
+
 /* Whatever allocation fails, creating a context fails cleanly. */
 static void test_no_memory(void **state) {
   (void)state;
@@ -196,6 +221,7 @@ int main(void) {
       cmocka_unit_test(test_version), cmocka_unit_test(test_statuses),        cmocka_unit_test(test_sizes),
       cmocka_unit_test(test_text),    cmocka_unit_test(test_text_per_thread), cmocka_unit_test(test_newer_config),
       cmocka_unit_test(test_threads), cmocka_unit_test(test_no_memory),       cmocka_unit_test(test_random),
+      cmocka_unit_test(test_log),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

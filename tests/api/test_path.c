@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bezier paths and the fitter, against de Casteljau and closed forms. */
+/* Bezier paths, against de Casteljau and closed forms. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,6 @@
 #include <math.h>
 
 #include "../support/host.h"
-#include "../support/objects.h"
 
 enum { N = 5, DIM = 3, MAX = 17 };
 
@@ -142,42 +141,6 @@ static void test_targets(void **state) {
   }
 }
 
-/* A trajectory that is a curve of the degree is found again; residuals are what they say. */
-static void test_fitter(void **state) {
-  enum { NODES = 12 };
-  double times[NODES], residual[N];
-  float states[N * NODES * DIM], fitted[N * 4 * DIM];
-  (void)state;
-  bzd_fitter *fitter = make_fitter(NULL, 3, NODES);
-  OK(bzd_fitter_get_times(fitter, times));
-  assert_true(times[0] == 0.0 && times[NODES - 1] == 1.0 && fabs(times[3] - 3.0 / 11.0) < 1e-15);
-  OK(bzd_path_evaluate(N, 3, DIM, paths, NODES, times, states));
-  OK(bzd_fitter_fit(fitter, N, DIM, states, fitted, residual));
-  for (int i = 0; i < N * 4 * DIM; i++) assert_true(fabsf(fitted[i] - paths[i]) < 2e-5f);
-  for (int r = 0; r < N; r++) assert_true(residual[r] < 1e-6);
-  OK(bzd_path_evaluate(N, 8, DIM, paths, NODES, times, states));
-  OK(bzd_fitter_fit(fitter, N, DIM, states, fitted, residual));
-  for (int r = 0; r < N; r++) {
-    double sum = 0;
-    for (int k = 0; k < NODES; k++)
-      for (int j = 0; j < DIM; j++)
-        sum += pow(casteljau(fitted + r * 4 * DIM, 3, j, times[k]) - (double)states[(r * NODES + k) * DIM + j], 2);
-    assert_true(fabs(residual[r] - sqrt(sum / (NODES * DIM))) < 1e-5);
-    assert_memory_equal(fitted + r * 4 * DIM, states + r * NODES * DIM, DIM * sizeof *fitted);
-  }
-  bzd_fitter_info info = {.struct_size = sizeof info};
-  OK(bzd_fitter_get_info(fitter, &info));
-  assert_int_equal(info.degree, 3);
-  assert_int_equal(info.nodes, NODES);
-  assert_int_equal(info.in_double, 0);
-  assert_true(info.condition >= 1.0 && info.norm > 0.0);
-  bzd_fitter_destroy(fitter);
-  fitter = make_fitter(NULL, 16, 17);
-  OK(bzd_fitter_get_info(fitter, &info));
-  assert_int_equal(info.in_double, 1);
-  bzd_fitter_destroy(fitter);
-}
-
 static int setup(void **state) {
   (void)state;
   OK(bzd_noise(4, BZD_STREAM_USER, 0, N, MAX * DIM, paths));
@@ -188,7 +151,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_evaluate), cmocka_unit_test(test_elevate_reduce), cmocka_unit_test(test_split),
       cmocka_unit_test(test_measure),  cmocka_unit_test(test_waypoints),      cmocka_unit_test(test_targets),
-      cmocka_unit_test(test_fitter),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
 }
