@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# How every target of ours is compiled.
+
+# Files for one instruction set get its flags; on other machines they are dropped. Kernels may fuse multiply and add:
+# vector extensions have no other way to an FMA. Nothing else may, or bits would depend on the compiler.
+function(bezdist_isa_sources list)
+  set(sources ${${list}})
+  if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+    list(FILTER sources EXCLUDE REGEX "_(avx2|avx512)\\.c$")
+  endif()
+  foreach(source ${sources})
+    set(flags "")
+    if(source MATCHES "/kernel_[a-z0-9]+\\.c$")
+      list(APPEND flags -O3 -ffp-contract=fast)
+    endif()
+    if(source MATCHES "_avx2\\.c$")
+      list(APPEND flags -mavx2 -mfma)
+    elseif(source MATCHES "_avx512\\.c$")
+      list(APPEND flags -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma)
+      if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+        list(APPEND flags -mprefer-vector-width=512)
+      endif()
+    endif()
+    if(flags)
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${flags}")
+    endif()
+  endforeach()
+  set(${list} ${sources} PARENT_SCOPE)
+endfunction()
+
+function(bezdist_compile target)
+  target_compile_features(${target} PUBLIC c_std_99 PRIVATE c_std_11)
+  set_target_properties(${target} PROPERTIES C_STANDARD 11 C_EXTENSIONS OFF)
+  # POSIX has to be asked for before any libc header, which blis.h would otherwise pull in first.
+  target_compile_definitions(${target} PRIVATE _POSIX_C_SOURCE=200809L)
+  target_compile_options(${target} PRIVATE -O2 -ffp-contract=off -fno-math-errno -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                                           $<$<BOOL:${BEZDIST_WERROR}>:-Werror>)
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/lib" "${PROJECT_SOURCE_DIR}/include")
+endfunction()
