@@ -2,10 +2,11 @@
 #include "num/bernstein.h"
 
 #include <stddef.h>
+#include <string.h>
 
 enum {
   MOST = BZDI_MAX_DEGREE + 1,
-  WIDTH = 16 /* coordinates done together: loops of constant length, which compilers turn into vectors at -O2 */
+  WIDTH = 16 /* coordinates done together */
 };
 
 /* What row r's time makes of its polygon: state = sum_i x[i] P_i, head m = sum_i u[m][i] (P_i+1 - P_i). */
@@ -30,45 +31,91 @@ static void set_coefficients(int32_t n, double t, int32_t heads, int last_only, 
   }
 }
 
-/* width coordinates of one row; inlined with a constant width. */
+typedef float v16 __attribute__((vector_size(WIDTH * sizeof(float))));
+
+/* sum_i w[m][i] d[i] of `rows` heads m (a constant where this is inlined), `size` bytes of it to out[m stride]. */
+static inline __attribute__((always_inline)) void heads_width(int rows, int32_t n, const float (*w)[BZDI_MAX_DEGREE],
+                                                              const v16 *d, size_t size, float *out, int64_t stride) {
+  v16 s0 = w[0][0] * d[0], s1 = s0, s2 = s0, s3 = s0;
+  if (rows > 1) s1 = w[1][0] * d[0];
+  if (rows > 2) s2 = w[2][0] * d[0];
+  if (rows > 2) s3 = w[3][0] * d[0];
+  for (int32_t i = 1; i < n; i++) {
+    s0 += w[0][i] * d[i];
+    if (rows > 1) s1 += w[1][i] * d[i];
+    if (rows > 2) s2 += w[2][i] * d[i];
+    if (rows > 2) s3 += w[3][i] * d[i];
+  }
+  memcpy(out, &s0, size);
+  if (rows > 1) memcpy(out + stride, &s1, size);
+  if (rows > 2) memcpy(out + 2 * stride, &s2, size);
+  if (rows > 2) memcpy(out + 3 * stride, &s3, size);
+}
+
+/* `width` coordinates of one row; inlined with a constant width. */
 static inline __attribute__((always_inline)) void row_width(int32_t n, int64_t dim, const coefficients *c,
-                                                            const float *restrict p, int32_t heads, int64_t width,
-                                                            float *restrict x, float *restrict u) {
-  if (x != NULL) {
-    float sum[WIDTH];
-    for (int64_t j = 0; j < width; j++) sum[j] = c->x[0] * p[j];
-    for (int32_t i = 1; i <= n; i++)
-      for (int64_t j = 0; j < width; j++) sum[j] += c->x[i] * p[i * dim + j];
-    for (int64_t j = 0; j < width; j++) x[j] = sum[j];
+                                                            const float *p, int32_t heads, int64_t width, float *x,
+                                                            float *u) {
+  const size_t size = (size_t)width * sizeof(float);
+  v16 d[BZDI_MAX_DEGREE], point = {0}, next = {0};
+  memcpy(&point, p, size);
+  v16 sum = c->x[0] * point;
+  for (int32_t i = 0; i < n; i++) {
+    memcpy(&next, p + (i + 1) * dim, size);
+    sum += c->x[i + 1] * next;
+    d[i] = next - point;
+    point = next;
   }
-  if (u != NULL) {
-    float d[BZDI_MAX_DEGREE][WIDTH];
-    for (int32_t i = 0; i < n; i++)
-      for (int64_t j = 0; j < width; j++) d[i][j] = p[(i + 1) * dim + j] - p[i * dim + j];
-    for (int32_t m = 0; m < heads; m++) {
-      float sum[WIDTH];
-      for (int64_t j = 0; j < width; j++) sum[j] = c->u[m][0] * d[0][j];
-      for (int32_t i = 1; i < n; i++)
-        for (int64_t j = 0; j < width; j++) sum[j] += c->u[m][i] * d[i][j];
-      for (int64_t j = 0; j < width; j++) u[m * dim + j] = sum[j];
-    }
+  if (x != NULL) memcpy(x, &sum, size);
+  if (u == NULL) return;
+  int32_t m = 0;
+  for (; m + 4 <= heads; m += 4) heads_width(4, n, c->u + m, d, size, u + m * dim, dim);
+  for (; m + 2 <= heads; m += 2) heads_width(2, n, c->u + m, d, size, u + m * dim, dim);
+  if (m < heads) heads_width(1, n, c->u + m, d, size, u + m * dim, dim);
+}
+
+/* All coordinates of one row. */
+static inline __attribute__((always_inline)) void row(int32_t n, int64_t dim, const coefficients *c, const float *p,
+                                                      int32_t heads, float *x, float *u) {
+  int64_t j = 0;
+  for (; j + WIDTH <= dim; j += WIDTH)
+    row_width(n, dim, c, p + j, heads, WIDTH, x == NULL ? NULL : x + j, u == NULL ? NULL : u + j);
+  if (j < dim) row_width(n, dim, c, p + j, heads, dim - j, x == NULL ? NULL : x + j, u == NULL ? NULL : u + j);
+}
+
+typedef void (*row_fn)(int32_t n, int64_t dim, const coefficients *c, const float *p, int32_t heads, float *x,
+                       float *u);
+
+/* The same loops, and without FMA the same bits, for each instruction set. */
+#define VARIANT(name, attribute)                                                                                       \
+  attribute static void name(int32_t n, int64_t dim, const coefficients *c, const float *p, int32_t heads, float *x,   \
+                             float *u) {                                                                               \
+    row(n, dim, c, p, heads, x, u);                                                                                    \
   }
+VARIANT(row_base, )
+#if defined(__x86_64__)
+VARIANT(row_avx2, __attribute__((target("avx2"))))
+VARIANT(row_avx512, __attribute__((target("avx512f,avx512vl,avx512dq"))))
+#endif
+
+static row_fn choose(void) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+    return row_avx512;
+  if (__builtin_cpu_supports("avx2")) return row_avx2;
+#endif
+  return row_base;
 }
 
 void bzdi_path_targets(int64_t n, int32_t degree, int64_t dim, const float *paths, const float *t, int32_t heads,
                        int last_only, float *x, float *u) {
+  const row_fn do_row = choose();
   if (last_only) heads = 1;
   for (int64_t r = 0; r < n; r++) {
     coefficients c;
     set_coefficients(degree, (double)t[r], heads, last_only, &c);
-    const float *p = paths + r * (degree + 1) * dim;
-    float *state = x == NULL ? NULL : x + r * dim, *head = u == NULL ? NULL : u + r * heads * dim;
-    int64_t j = 0;
-    for (; j + WIDTH <= dim; j += WIDTH)
-      row_width(degree, dim, &c, p + j, heads, WIDTH, state == NULL ? NULL : state + j, head == NULL ? NULL : head + j);
-    if (j < dim)
-      row_width(degree, dim, &c, p + j, heads, dim - j, state == NULL ? NULL : state + j,
-                head == NULL ? NULL : head + j);
+    do_row(degree, dim, &c, paths + r * (degree + 1) * dim, heads, x == NULL ? NULL : x + r * dim,
+           u == NULL ? NULL : u + r * heads * dim);
   }
 }
 

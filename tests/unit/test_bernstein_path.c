@@ -20,7 +20,7 @@ static const int64_t dims[] = {1, 2, 16, 37};
 
 /* B(t) and B'(t) of coordinate c by repeated interpolation. */
 static double casteljau(int degree, int64_t dim, const float *path, int64_t c, double t, double *derivative) {
-  double p[MOST];
+  double p[MOST] = {0};
   for (int i = 0; i <= degree; i++) p[i] = (double)path[i * dim + c];
   if (derivative != NULL) *derivative = degree * (p[1] - p[0]);
   for (int d = degree; d > 0; d--) {

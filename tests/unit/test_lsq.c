@@ -92,6 +92,21 @@ static void the_matrix_solves_the_normal_equations(void **state) {
     }
 }
 
+/* W+ A = I as far as the condition number of A allows: a fit that loses orthogonality, or solves with A'A, fails. */
+static void the_matrix_inverts_the_basis(void **state) {
+  (void)state;
+  for (int32_t degree = 2; degree <= BZDI_MAX_DEGREE; degree++) {
+    bzdi_fit *fit = fit_of(NULL, degree, NODES);
+    for (int i = 1; i < degree; i++)
+      for (int j = 1; j < degree; j++) {
+        double sum = i == j ? -1.0 : 0.0;
+        for (int k = 1; k < NODES - 1; k++) sum += fit->matrix[(i - 1) * NODES + k] * fit->basis[k * (degree + 1) + j];
+        assert_true(fabs(sum) <= 1e-14 * sqrt(fit->condition));
+      }
+    bzdi_fit_free(fit);
+  }
+}
+
 /* Limit 8, first half: control points come back within 4 |W+| 2^-24, the curve within rounding. */
 static void polynomials_are_recovered(void **state) {
   (void)state;
@@ -299,6 +314,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(norms_and_conditions_are_as_stated),
       cmocka_unit_test(the_matrix_solves_the_normal_equations),
+      cmocka_unit_test(the_matrix_inverts_the_basis),
       cmocka_unit_test(polynomials_are_recovered),
       cmocka_unit_test(residuals_fall_with_the_degree),
       cmocka_unit_test(all_layouts_and_threads_agree),
