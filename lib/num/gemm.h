@@ -10,9 +10,9 @@
 
 #include <bezdist/base.h>
 
-/* Scratch bytes that bzdi_gemm needs for any shape with this context (all slots together). */
-size_t bzdi_gemm_scratch(const bzd_context *context);
-/* C[m, n] = (accumulate ? C : 0) + A[m, k] B[k, n]. C has unit column stride. Scratch is 64-byte aligned. */
+/* Scratch bytes of one bzdi_gemm of this shape; a larger one serves smaller shapes. 64-byte aligned. */
+size_t bzdi_gemm_scratch(int64_t m, int64_t n, int64_t k);
+/* C[m, n] = (accumulate ? C : 0) + A[m, k] B[k, n]. C has unit column stride. m, n, k >= 1. */
 void bzdi_gemm(const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
                int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate,
                void *scratch);
@@ -24,12 +24,18 @@ void bzdi_pack(int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_co
 void bzdi_packed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *packed,
                       const float *bias, int silu, float *c, int64_t ldc);
 
+/* Which way bzdi_gemm goes; tests and measurements force one. */
+enum { BZDI_GEMM_RULE = 0, BZDI_GEMM_OWN = 1, BZDI_GEMM_BLIS = 2 };
+void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
+                  int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc,
+                  int accumulate, void *scratch);
+
 /* Makes BLIS set itself up now (its own memory pools), after probing that memory is there: BLIS aborts when malloc
  * fails. Called at context creation; BZD_E_MEMORY when the probe fails. */
 bzd_status bzdi_gemm_warm(const bzd_context *context);
-/* One phrase on what was chosen and why: "blis 0.9.0 generic (unknown CPU): own avx512 kernels". Returns its length. */
+/* One phrase on what was chosen and why: "own avx512 kernels; blis zen3 ...". Returns its length. */
 size_t bzdi_gemm_describe(char *buf, size_t cap);
-/* Whether to warn that BLIS does not know this CPU. */
+/* Whether BLIS does not know this CPU. */
 int bzdi_gemm_blis_is_generic(void);
 
 #endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* The fused inner loops, one table per instruction set. kernel_impl.h is the one source; kernel_base.c, kernel_avx2.c
+ * and kernel_avx512.c compile it. These files alone are built with -ffp-contract=fast: vector extensions have no other
+ * way to a fused multiply-add. */
+#ifndef BZDI_NUM_KERNEL_H
+#define BZDI_NUM_KERNEL_H
+
+#include "num/vec.h"
+
+#include <stddef.h>
+
+#define BZDI_TILE_MOST 6 /* rows of a tile at most, in every table */
+
+/* C[rows, columns] = act(A B + bias), or += without bias and act. A element (r, p) at a[r * a_row + p * a_column]; b is
+ * one packed panel [k][width] with width = columns rounded up to whole vectors. Each element is one chain of fused
+ * multiply-adds over p = 0..k-1, so its bits depend on its own row and column alone. */
+typedef struct bzdi_tile_job {
+  int64_t k;
+  const float *a;
+  int64_t a_row, a_column;
+  const float *b;
+  const float *bias; /* NULL = 0 */
+  int silu, accumulate;
+  float *c;
+  int64_t ldc;
+} bzdi_tile_job;
+
+typedef struct bzdi_kernels {
+  const char *name;
+  int32_t lanes, panel; /* floats in a vector; columns of a full panel */
+  void (*tile)(const bzdi_tile_job *job, int32_t rows, int32_t columns);
+  void (*bias_silu)(int64_t n, int64_t width, const float *bias, float *z, float *y);
+  void (*silu_grad)(int64_t count, const float *z, float *dy);
+  void (*column_sums)(int64_t n, int64_t width, const float *x, float *out);
+  void (*time_features)(int64_t n, const float *t, int64_t count, const float *f, float *out, int64_t ld);
+  double (*sum_squares)(int64_t count, const float *x);
+  void (*adam)(const bzdi_adam *adam, int64_t count, const float *grad, float *w, float *m, float *v, float *ema);
+} bzdi_kernels;
+
+extern const bzdi_kernels bzdi_kernels_base, bzdi_kernels_avx2, bzdi_kernels_avx512;
+
+/* The best table this CPU runs. */
+const bzdi_kernels *bzdi_kernels_pick(void);
+/* The i-th table this CPU runs, best first, or NULL: for tests. */
+const bzdi_kernels *bzdi_kernels_at(int32_t i);
+
+#endif

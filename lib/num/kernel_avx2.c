@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+#define LANES 8
+#define PANEL_VECTORS 2 /* 6 x 2 sums, 2 of B, 1 of A: 15 of 16 registers */
+#define TABLE bzdi_kernels_avx2
+#define TABLE_NAME "avx2"
+#include "num/kernel_impl.h"

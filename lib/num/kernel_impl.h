@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* The source of all kernel tables. The including file defines LANES (floats in a vector), PANEL_VECTORS (vectors in a
+ * full panel: tile rows x vectors + vectors + 1 must fit the registers), TABLE and TABLE_NAME. */
+#include "num/kernel.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef float vf __attribute__((vector_size(4 * LANES)));
+typedef int32_t vi __attribute__((vector_size(4 * LANES)));
+typedef float vf_loose __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+static inline vf load(const float *p) { return *(const vf_loose *)p; }
+static inline void store(float *p, vf x) { *(vf_loose *)p = x; }
+static inline vf splat(float x) { return x - (vf){0}; }
+static inline vi splat_int(int32_t x) { return x - (vi){0}; }
+static inline vf choose(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* The first count < LANES floats, 0 beyond. */
+static inline vf load_part(const float *p, int64_t count) {
+  vf x = {0};
+  memcpy(&x, p, (size_t)count * sizeof(float));
+  return x;
+}
+static inline void store_part(float *p, vf x, int64_t count) { memcpy(p, &x, (size_t)count * sizeof(float)); }
+
+/* e^x: x = n ln 2 + f, |f| <= ln 2 / 2, minimax polynomial of degree 6; below 2 ulp on [-87, 88], clamped outside. */
+static inline vf exponential(vf x) {
+  x = choose(x < splat(-87.0f), splat(-87.0f), x); /* NaN fails both and stays */
+  x = choose(x > splat(88.0f), splat(88.0f), x);
+  const vf magic = splat(12582912.0f); /* 1.5 * 2^23: adding it rounds to a whole number */
+  vf n = (x * splat(1.44269504f) + magic) - magic;
+  vf f = x - n * splat(0.693359375f);
+  f = f - n * splat(-2.12194440e-4f);
+  vf p = splat(1.9875691500e-4f);
+  p = p * f + splat(1.3981999507e-3f);
+  p = p * f + splat(8.3334519073e-3f);
+  p = p * f + splat(4.1665795894e-2f);
+  p = p * f + splat(1.6666665459e-1f);
+  p = p * f + splat(5.0000001201e-1f);
+  p = p * f * f + f + splat(1.0f);
+  vi exponent = (__builtin_convertvector(n, vi) + splat_int(127)) << 23;
+  return p * (vf)exponent;
+}
+
+static inline vf sigmoid(vf z) { return splat(1.0f) / (splat(1.0f) + exponential(-z)); }
+static inline vf silu(vf z) { return z * sigmoid(z); }
+
+/* What follows the sums: bias, activation, and the part of the tile that exists. Apart from the sums' loop, whose
+ * registers the compiler otherwise spills. */
+static __attribute__((noinline)) void finish(const bzdi_tile_job *job, const float *sums, int32_t rows, int32_t vectors,
+                                             int32_t columns) {
+  for (int32_t r = 0; r < rows; r++)
+    for (int32_t v = 0; v < vectors; v++) {
+      vf x = load(sums + (r * vectors + v) * LANES);
+      float *c = job->c + r * job->ldc + v * LANES;
+      int64_t left = columns - v * LANES;
+      if (left >= LANES) {
+        if (job->bias) x += load(job->bias + v * LANES);
+        if (job->silu) x = silu(x);
+        if (job->accumulate) x += load(c);
+        store(c, x);
+      } else {
+        if (job->bias) x += load_part(job->bias + v * LANES, left);
+        if (job->silu) x = silu(x);
+        if (job->accumulate) x += load_part(c, left);
+        store_part(c, x, left);
+      }
+    }
+}
+
+/* One tile of constant size: the compiler unrolls everything and keeps the sums in registers. */
+INLINE void tile_sized(const bzdi_tile_job *job, int32_t columns, const int rows, const int vectors) {
+  vf sum[6][PANEL_VECTORS];
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) sum[r][v] = (vf){0};
+  const float *b = job->b, *a = job->a;
+  const int64_t a_row = job->a_row, a_column = job->a_column;
+  for (int64_t p = 0; p < job->k; p++) {
+    vf line[PANEL_VECTORS];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) line[v] = load(b + v * LANES);
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+      vf x = splat(a[r * a_row]);
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; v++) sum[r][v] += x * line[v];
+    }
+    a += a_column;
+    b += vectors * LANES;
+  }
+  float sums[6 * PANEL_VECTORS * LANES];
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) store(sums + (r * vectors + v) * LANES, sum[r][v]);
+  finish(job, sums, rows, vectors, columns);
+}
+
+#define TILE(rows, vectors)                                                                                            \
+  static void tile_##rows##_##vectors(const bzdi_tile_job *job, int32_t columns) {                                     \
+    tile_sized(job, columns, rows, vectors);                                                                           \
+  }
+#define TILES(vectors)                                                                                                 \
+  TILE(1, vectors) TILE(2, vectors) TILE(3, vectors) TILE(4, vectors) TILE(5, vectors) TILE(6, vectors)
+#define TILE_ROW(vectors)                                                                                              \
+  { tile_1_##vectors, tile_2_##vectors, tile_3_##vectors, tile_4_##vectors, tile_5_##vectors, tile_6_##vectors }
+TILES(1)
+TILES(2)
+#if PANEL_VECTORS == 4
+TILES(3)
+TILES(4)
+#endif
+
+static void tile(const bzdi_tile_job *job, int32_t rows, int32_t columns) {
+  typedef void (*sized)(const bzdi_tile_job *job, int32_t columns);
+  static const sized table[PANEL_VECTORS][6] = {
+    TILE_ROW(1),
+    TILE_ROW(2),
+#if PANEL_VECTORS == 4
+    TILE_ROW(3),
+    TILE_ROW(4),
+#endif
+  };
+  table[(columns + LANES - 1) / LANES - 1][rows - 1](job, columns);
+}
+
+static void bias_silu(int64_t n, int64_t width, const float *bias, float *z, float *y) {
+  for (int64_t r = 0; r < n; r++, z += width) {
+    int64_t j = 0;
+    for (; j + LANES <= width; j += LANES) {
+      vf x = load(z + j) + load(bias + j);
+      store(z + j, x);
+      if (y) store(y + j, silu(x));
+    }
+    if (j < width) {
+      vf x = load_part(z + j, width - j) + load_part(bias + j, width - j);
+      store_part(z + j, x, width - j);
+      if (y) store_part(y + j, silu(x), width - j);
+    }
+    if (y) y += width;
+  }
+}
+
+static inline vf silu_slope(vf z) {
+  vf s = sigmoid(z);
+  return s * (splat(1.0f) + z * (splat(1.0f) - s));
+}
+
+static void silu_grad(int64_t count, const float *z, float *dy) {
+  int64_t i = 0;
+  for (; i + LANES <= count; i += LANES) store(dy + i, load(dy + i) * silu_slope(load(z + i)));
+  if (i < count) store_part(dy + i, load_part(dy + i, count - i) * silu_slope(load_part(z + i, count - i)), count - i);
+}
+
+static void column_sums(int64_t n, int64_t width, const float *x, float *out) {
+  int64_t j = 0;
+  for (; j + LANES <= width; j += LANES) {
+    vf sum = {0};
+    for (int64_t r = 0; r < n; r++) sum += load(x + r * width + j);
+    store(out + j, sum);
+  }
+  for (; j < width; j++) {
+    float sum = 0;
+    for (int64_t r = 0; r < n; r++) sum += x[r * width + j];
+    out[j] = sum;
+  }
+}
+
+/* sin and cos of x = n pi/2 + f, |f| <= pi/4, |x| <= 1000: reduction in three parts, polynomials of Cephes' degree;
+ * absolute error below 1.3e-7. */
+static inline void sin_cos(vf x, vf *sine, vf *cosine) {
+  const vf magic = splat(12582912.0f);
+  vf n = (x * splat(0.636619772f) + magic) - magic;
+  vf f = x - n * splat(1.5703125f);
+  f = f - n * splat(4.83751297e-4f);
+  f = f - n * splat(7.54978995489e-8f);
+  vi quadrant = __builtin_convertvector(n, vi);
+  vf f2 = f * f;
+  vf s = splat(-1.9515295891e-4f);
+  s = s * f2 + splat(8.3321608736e-3f);
+  s = s * f2 + splat(-1.6666654611e-1f);
+  s = s * f2 * f + f;
+  vf c = splat(2.443315711809948e-5f);
+  c = c * f2 + splat(-1.388731625493765e-3f);
+  c = c * f2 + splat(4.166664568298827e-2f);
+  c = c * f2 * f2 - splat(0.5f) * f2 + splat(1.0f);
+  vi odd = -(quadrant & splat_int(1)); /* all bits where the two swap */
+  *sine = choose(odd, c, s);
+  *cosine = choose(odd, s, c);
+  *sine = (vf)((vi)*sine ^ ((quadrant & splat_int(2)) << 30));
+  *cosine = (vf)((vi)*cosine ^ (((quadrant + splat_int(1)) & splat_int(2)) << 30));
+}
+
+static void time_features(int64_t n, const float *t, int64_t count, const float *f, float *out, int64_t ld) {
+  for (int64_t r = 0; r < n; r++, out += ld)
+    for (int64_t j = 0; j < count; j += LANES) {
+      int64_t left = count - j < LANES ? count - j : LANES;
+      vf sine, cosine;
+      sin_cos(load_part(f + j, left) * splat(t[r]), &sine, &cosine);
+      store_part(out + j, sine, left);
+      store_part(out + count + j, cosine, left);
+    }
+}
+
+static double sum_squares(int64_t count, const float *x) {
+  double sum[16] = {0}; /* the same sixteen sums on every CPU */
+  int64_t i = 0;
+  for (; i + 16 <= count; i += 16)
+    for (int l = 0; l < 16; l++) sum[l] += (double)x[i + l] * (double)x[i + l];
+  for (int l = 0; i < count; i++, l++) sum[l] += (double)x[i] * (double)x[i];
+  double total = 0;
+  for (int l = 0; l < 16; l++) total += sum[l];
+  return total;
+}
+
+static void adam(const bzdi_adam *adam, int64_t count, const float *grad, float *w, float *m, float *v, float *ema) {
+  const bzdi_adam s = *adam;
+  const float n1 = 1 - s.b1, n2 = 1 - s.b2, shrink = 1 - s.rate * s.decay, rate = s.rate * s.c1;
+  /* sqrt(v c2) as sqrt(v) sqrt(c2): one product less inside. */
+  const float root = sqrtf(s.c2);
+  for (int64_t i = 0; i < count; i++) {
+    float g = s.scale * grad[i];
+    m[i] = s.b1 * m[i] + n1 * g;
+    v[i] = s.b2 * v[i] + n2 * (g * g);
+    w[i] = shrink * w[i] - rate * m[i] / (sqrtf(v[i]) * root + s.eps);
+  }
+  if (!ema) return;
+  const float keep = s.ema_decay, take = 1 - s.ema_decay;
+  for (int64_t i = 0; i < count; i++) ema[i] = keep * ema[i] + take * w[i];
+}
+
+const bzdi_kernels TABLE = {
+    .name = TABLE_NAME,
+    .lanes = LANES,
+    .panel = LANES * PANEL_VECTORS,
+    .tile = tile,
+    .bias_silu = bias_silu,
+    .silu_grad = silu_grad,
+    .column_sums = column_sums,
+    .time_features = time_features,
+    .sum_squares = sum_squares,
+    .adam = adam,
+};
