@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+#include "net/mlp.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/rng.h"
+#include "base/task.h"
+#include "net/embed.h"
+#include "num/gemm.h"
+#include "num/vec.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ROW_BLOCK = 64 }; /* rows of one task in the element-wise passes */
+
+/* Linear layer l = 0..layers: its shape. */
+static int64_t layer_in(const bzdi_mlp *mlp, int32_t l) { return l == 0 ? mlp->input : mlp->width; }
+static int64_t layer_out(const bzdi_mlp *mlp, int32_t l) {
+  return l == mlp->layers ? mlp->net.heads * mlp->net.dim : mlp->width;
+}
+static const float *weight(const bzdi_mlp *mlp, const float *weights, int32_t l) {
+  return weights + mlp->net.param[2 * l].offset;
+}
+static const float *bias(const bzdi_mlp *mlp, const float *weights, int32_t l) {
+  return weights + mlp->net.param[2 * l + 1].offset;
+}
+
+static void drop(void *self) {
+  bzdi_mlp *mlp = self;
+  bzdi_free(mlp->net.handle.context, mlp->net.param);
+  bzdi_free(mlp->net.handle.context, mlp->frequencies);
+}
+
+bzd_status bzdi_mlp_new(const bzd_context *context, const bzdi_mlp_spec *spec, bzdi_net **out) {
+  *out = NULL;
+  bzdi_mlp *mlp = bzdi_handle_new(context, BZDI_MAGIC_NET, sizeof *mlp, drop);
+  if (!mlp) return bzdi_no_memory("network", 1, sizeof *mlp);
+  bzdi_net *net = &mlp->net;
+  net->kind = &bzdi_mlp_kind;
+  net->dim = spec->dim;
+  net->cond_dim = spec->cond_dim;
+  net->heads = spec->heads;
+  net->params = 2 * (spec->layers + 1);
+  mlp->width = spec->width;
+  mlp->layers = spec->layers;
+  mlp->time_features = spec->time_features;
+  mlp->input = spec->dim + (spec->cond_dim ? spec->cond_dim + 1 : 0) + spec->time_features;
+  net->param = bzdi_calloc(context, (size_t)net->params, sizeof *net->param);
+  mlp->frequencies = bzdi_calloc(context, (size_t)spec->time_features / 2, sizeof(float));
+  if (!net->param || !mlp->frequencies) {
+    bzdi_release(mlp);
+    return bzdi_no_memory("network", (size_t)spec->time_features, sizeof(float));
+  }
+  if (spec->frequencies)
+    memcpy(mlp->frequencies, spec->frequencies, (size_t)spec->time_features / 2 * sizeof(float));
+  else
+    bzdi_embed_frequencies(spec->time_features / 2, mlp->frequencies);
+  for (int32_t l = 0; l <= mlp->layers; l++) {
+    bzdi_param *w = &net->param[2 * l], *b = w + 1;
+    snprintf(w->name, sizeof w->name, "layers.%d.weight", (int)l);
+    snprintf(b->name, sizeof b->name, "layers.%d.bias", (int)l);
+    w->ndim = 2;
+    w->shape[0] = layer_out(mlp, l);
+    w->shape[1] = layer_in(mlp, l);
+    w->count = w->shape[0] * w->shape[1];
+    w->offset = net->count;
+    b->ndim = 1;
+    b->shape[0] = b->count = layer_out(mlp, l);
+    b->offset = net->count + w->count;
+    net->count = b->offset + b->count;
+  }
+  *out = net;
+  return BZD_OK;
+}
+
+/* Weights and biases uniform in +-1/sqrt(fan in), as PyTorch's Linear. */
+static void init(const bzdi_net *net, uint64_t seed, float *weights) {
+  for (int32_t i = 0; i < net->params; i++) {
+    const bzdi_param *param = &net->param[i];
+    float bound = (float)(1.0 / sqrt((double)layer_in((const bzdi_mlp *)net, i / 2)));
+    float *out = weights + param->offset;
+    bzdi_rng_uniforms(seed, BZD_STREAM_INIT, (uint64_t)i, 1, param->count, out);
+    for (int64_t j = 0; j < param->count; j++) out[j] = (2 * out[j] - 1) * bound;
+  }
+}
+
+/* ---- Training ------------------------------------------------------------------------------------------------ */
+
+/* Work: the embedded input, then for each hidden layer its pre-activation z (the backward pass needs silu'(z)) and its
+ * activation y; two gradients of the widest layer; scratch of the products. */
+typedef struct work {
+  float *input, *z[16], *y[16], *gradient[2];
+  void *scratch;
+} work;
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+static size_t carve(const bzdi_mlp *mlp, int64_t n, void *base, work *w) {
+  bzdi_arena arena = {base, 0};
+  size_t scratch = 0;
+  int64_t wide = 0;
+  w->input = bzdi_arena_take(&arena, (size_t)(n * mlp->input), sizeof(float));
+  for (int32_t l = 0; l < mlp->layers; l++) {
+    w->z[l] = bzdi_arena_take(&arena, (size_t)(n * mlp->width), sizeof(float));
+    w->y[l] = bzdi_arena_take(&arena, (size_t)(n * mlp->width), sizeof(float));
+  }
+  for (int32_t l = 0; l <= mlp->layers; l++) {
+    int64_t in = layer_in(mlp, l), out = layer_out(mlp, l);
+    scratch = larger(scratch, bzdi_gemm_scratch(n, out, in));
+    scratch = larger(scratch, bzdi_gemm_scratch(n, in, out));
+    scratch = larger(scratch, bzdi_gemm_scratch(out, in, n));
+    if (l > 0 && in > wide) wide = in;
+  }
+  for (int i = 0; i < 2; i++) w->gradient[i] = bzdi_arena_take(&arena, (size_t)(n * wide), sizeof(float));
+  w->scratch = bzdi_arena_take(&arena, scratch, 1);
+  return arena.used;
+}
+
+static size_t train_work(const bzdi_net *net, int64_t n) {
+  work w;
+  return carve((const bzdi_mlp *)net, n, NULL, &w);
+}
+
+/* The element-wise passes, a block of rows at a time. */
+typedef struct pass {
+  const bzdi_mlp *mlp;
+  const bzdi_rows *rows;
+  const float *bias, *z_read;
+  float *input, *z, *y, *gradient;
+  int64_t n, width;
+} pass;
+
+static int64_t block_rows(const pass *p, int64_t i) {
+  return p->n - i * ROW_BLOCK < ROW_BLOCK ? p->n - i * ROW_BLOCK : ROW_BLOCK;
+}
+
+static void embed_task(void *arg, int64_t i, int32_t slot) {
+  const pass *p = arg;
+  const bzdi_rows *all = p->rows;
+  const bzdi_mlp *mlp = p->mlp;
+  int64_t first = i * ROW_BLOCK;
+  (void)slot;
+  bzdi_rows part = {block_rows(p, i), all->x + first * mlp->net.dim, all->t + first,
+                    all->cond ? all->cond + first * mlp->net.cond_dim : NULL, all->keep ? all->keep + first : NULL};
+  bzdi_embed(&part, mlp->net.dim, mlp->net.cond_dim, mlp->time_features / 2, mlp->frequencies,
+             p->input + first * mlp->input, mlp->input);
+}
+
+static void activate_task(void *arg, int64_t i, int32_t slot) {
+  const pass *p = arg;
+  int64_t first = i * ROW_BLOCK * p->width;
+  (void)slot;
+  bzdi_vec_bias_silu(block_rows(p, i), p->width, p->bias, p->z + first, p->y ? p->y + first : NULL);
+}
+
+static void slope_task(void *arg, int64_t i, int32_t slot) {
+  const pass *p = arg;
+  int64_t first = i * ROW_BLOCK * p->width;
+  (void)slot;
+  bzdi_vec_silu_grad(block_rows(p, i) * p->width, p->z_read + first, p->gradient + first);
+}
+
+static int64_t blocks(int64_t n) { return (n + ROW_BLOCK - 1) / ROW_BLOCK; }
+
+static void forward(const bzdi_net *net, const float *weights, const bzdi_rows *rows, float *out, void *memory) {
+  const bzdi_mlp *mlp = (const bzdi_mlp *)net;
+  const bzd_context *context = net->handle.context;
+  work w;
+  carve(mlp, rows->n, memory, &w);
+  pass p = {.mlp = mlp, .rows = rows, .input = w.input, .n = rows->n};
+  bzdi_parallel_for(context, blocks(rows->n), embed_task, &p);
+  const float *x = w.input;
+  for (int32_t l = 0; l <= mlp->layers; l++) {
+    int64_t in = layer_in(mlp, l), width = layer_out(mlp, l);
+    float *z = l == mlp->layers ? out : w.z[l];
+    bzdi_gemm(context, rows->n, width, in, x, in, 1, weight(mlp, weights, l), 1, in, z, width, 0, w.scratch);
+    p.bias = bias(mlp, weights, l);
+    p.z = z;
+    p.y = l == mlp->layers ? NULL : w.y[l];
+    p.width = width;
+    bzdi_parallel_for(context, blocks(rows->n), activate_task, &p);
+    x = p.y;
+  }
+}
+
+static void backward(const bzdi_net *net, const float *weights, const bzdi_rows *rows, float *out_grad, float *grad,
+                     void *memory) {
+  const bzdi_mlp *mlp = (const bzdi_mlp *)net;
+  const bzd_context *context = net->handle.context;
+  int64_t n = rows->n;
+  work w;
+  carve(mlp, n, memory, &w);
+  float *dz = out_grad;
+  for (int32_t l = mlp->layers; l >= 0; l--) {
+    int64_t in = layer_in(mlp, l), width = layer_out(mlp, l);
+    const float *x = l == 0 ? w.input : w.y[l - 1];
+    /* dW = dz' x, db = sum of rows of dz, dx = dz W (not for the first layer: nobody asks for it). */
+    bzdi_gemm(context, width, in, n, dz, 1, width, x, in, 1, grad + net->param[2 * l].offset, in, 0, w.scratch);
+    bzdi_vec_column_sums(n, width, dz, grad + net->param[2 * l + 1].offset);
+    if (l == 0) break;
+    float *dx = w.gradient[l & 1];
+    bzdi_gemm(context, n, in, width, dz, width, 1, weight(mlp, weights, l), in, 1, dx, in, 0, w.scratch);
+    pass p = {.z_read = w.z[l - 1], .gradient = dx, .n = n, .width = in};
+    bzdi_parallel_for(context, blocks(n), slope_task, &p);
+    dz = dx;
+  }
+}
+
+/* ---- Sampling ------------------------------------------------------------------------------------------------ */
+
+/* Packed: for each layer its packed weight, then its bias, each rounded up to 16 floats. */
+static int64_t round16(int64_t floats) { return (floats + 15) / 16 * 16; }
+
+static size_t packed_floats(const bzdi_net *net) {
+  const bzdi_mlp *mlp = (const bzdi_mlp *)net;
+  int64_t total = 0;
+  for (int32_t l = 0; l <= mlp->layers; l++)
+    total += round16((int64_t)bzdi_packed_floats(layer_in(mlp, l), layer_out(mlp, l))) + round16(layer_out(mlp, l));
+  return (size_t)total;
+}
+
+static void pack(const bzdi_net *net, const float *weights, float *packed) {
+  const bzdi_mlp *mlp = (const bzdi_mlp *)net;
+  for (int32_t l = 0; l <= mlp->layers; l++) {
+    int64_t in = layer_in(mlp, l), width = layer_out(mlp, l);
+    bzdi_pack(in, width, weight(mlp, weights, l), 1, in, packed);
+    packed += round16((int64_t)bzdi_packed_floats(in, width));
+    memcpy(packed, bias(mlp, weights, l), (size_t)width * sizeof(float));
+    packed += round16(width);
+  }
+}
+
+static size_t infer_work(const bzdi_net *net, int64_t n) {
+  const bzdi_mlp *mlp = (const bzdi_mlp *)net;
+  bzdi_arena arena = {NULL, 0};
+  bzdi_arena_take(&arena, (size_t)(n * mlp->input), sizeof(float));
+  bzdi_arena_take(&arena, (size_t)(n * mlp->width), sizeof(float));
+  bzdi_arena_take(&arena, (size_t)(n * mlp->width), sizeof(float));
+  return arena.used;
+}
+
+static void infer(const bzdi_net *net, const float *packed, const bzdi_rows *rows, float *out, void *memory) {
+  const bzdi_mlp *mlp = (const bzdi_mlp *)net;
+  bzdi_arena arena = {memory, 0};
+  float *x = bzdi_arena_take(&arena, (size_t)(rows->n * mlp->input), sizeof(float));
+  float *buffer[2];
+  for (int i = 0; i < 2; i++) buffer[i] = bzdi_arena_take(&arena, (size_t)(rows->n * mlp->width), sizeof(float));
+  bzdi_embed(rows, net->dim, net->cond_dim, mlp->time_features / 2, mlp->frequencies, x, mlp->input);
+  for (int32_t l = 0; l <= mlp->layers; l++) {
+    int64_t in = layer_in(mlp, l), width = layer_out(mlp, l);
+    const float *layer_bias = packed + round16((int64_t)bzdi_packed_floats(in, width));
+    float *y = l == mlp->layers ? out : buffer[l & 1];
+    bzdi_packed_gemm(rows->n, width, in, x, in, packed, layer_bias, l < mlp->layers, y, width);
+    packed = layer_bias + round16(width);
+    x = y;
+  }
+}
+
+/* ---- Files --------------------------------------------------------------------------------------------------- */
+
+static bzd_status set_i64(bzdi_store *store, const char *prefix, const char *key, int64_t value) {
+  char name[128];
+  snprintf(name, sizeof name, "%snet.%s", prefix, key);
+  return bzdi_store_set_i64(store, BZDI_META, name, value, BZDI_MODEL);
+}
+
+static bzd_status get_i64(const bzdi_store *store, const char *prefix, const char *key, int64_t low, int64_t high,
+                          int64_t *value) {
+  char name[128];
+  snprintf(name, sizeof name, "%snet.%s", prefix, key);
+  return bzdi_store_get_i64(store, BZDI_META, name, low, high, value);
+}
+
+static bzd_status describe(const bzdi_net *net, bzdi_store *store, const char *prefix) {
+  const bzdi_mlp *mlp = (const bzdi_mlp *)net;
+  char name[128];
+  snprintf(name, sizeof name, "%snet.kind", prefix);
+  BZDI_TRY(bzdi_store_set_str(store, BZDI_META, name, bzdi_mlp_kind.name, BZDI_MODEL));
+  BZDI_TRY(set_i64(store, prefix, "dim", net->dim));
+  BZDI_TRY(set_i64(store, prefix, "cond_dim", net->cond_dim));
+  BZDI_TRY(set_i64(store, prefix, "heads", net->heads));
+  BZDI_TRY(set_i64(store, prefix, "width", mlp->width));
+  BZDI_TRY(set_i64(store, prefix, "layers", mlp->layers));
+  BZDI_TRY(set_i64(store, prefix, "time_features", mlp->time_features));
+  snprintf(name, sizeof name, "%sfrequencies", prefix);
+  int64_t count = mlp->time_features / 2;
+  return bzdi_store_add(store, name, BZDI_ROLE_BUFFER, BZDI_DTYPE_F32, 1, &count, mlp->frequencies);
+}
+
+bzd_status bzdi_mlp_load(const bzd_context *context, const bzdi_store *store, const char *prefix, bzdi_net **out) {
+  int64_t dim, cond_dim, heads, width, layers, features, first;
+  *out = NULL;
+  BZDI_TRY(get_i64(store, prefix, "dim", 1, 1 << 20, &dim));
+  BZDI_TRY(get_i64(store, prefix, "cond_dim", 0, 1 << 20, &cond_dim));
+  BZDI_TRY(get_i64(store, prefix, "heads", 1, 16, &heads));
+  BZDI_TRY(get_i64(store, prefix, "width", 1, 65536, &width));
+  BZDI_TRY(get_i64(store, prefix, "layers", 1, 16, &layers));
+  BZDI_TRY(get_i64(store, prefix, "time_features", 2, 1024, &features));
+  if (features % 2) return bzdi_fail(BZD_E_CORRUPT, "net.time_features is %lld, expected even", (long long)features);
+  /* A tensor of the promised size must be there before memory is taken by what the metadata say. */
+  char name[128];
+  snprintf(name, sizeof name, "%slayers.0.weight", prefix);
+  first = bzdi_store_find(store, name, BZDI_ROLE_PARAMETER);
+  int64_t input = dim + (cond_dim ? cond_dim + 1 : 0) + features;
+  const bzdi_tensor *tensor = first < 0 ? NULL : bzdi_store_tensor(store, first);
+  if (!tensor || tensor->ndim != 2 || tensor->shape[0] != width || tensor->shape[1] != input)
+    return bzdi_fail(BZD_E_CORRUPT, "%s is missing or not [%lld, %lld]", name, (long long)width, (long long)input);
+  float frequencies[512];
+  int64_t count = features / 2;
+  snprintf(name, sizeof name, "%sfrequencies", prefix);
+  BZDI_TRY(bzdi_store_read_f32(store, name, BZDI_ROLE_BUFFER, 1, &count, frequencies));
+  for (int64_t j = 0; j < count; j++)
+    if (!(fabsf(frequencies[j]) <= 1000))
+      return bzdi_fail(BZD_E_CORRUPT, "%s: entry %lld is %g, expected -1000..1000", name, (long long)j,
+                       (double)frequencies[j]);
+  bzdi_mlp_spec spec = {dim, cond_dim, heads, width, (int32_t)layers, (int32_t)features, frequencies};
+  return bzdi_mlp_new(context, &spec, out);
+}
+
+/* ---- Heads --------------------------------------------------------------------------------------------------- */
+
+bzd_status bzdi_mlp_with_heads(const bzdi_net *net, int64_t heads, bzdi_net **out) {
+  const bzdi_mlp *mlp = (const bzdi_mlp *)net;
+  bzdi_mlp_spec spec = {net->dim, net->cond_dim, heads, mlp->width, mlp->layers, mlp->time_features, mlp->frequencies};
+  return bzdi_mlp_new(net->handle.context, &spec, out);
+}
+
+void bzdi_mlp_copy_heads(const bzdi_net *net, const float *weights, int64_t from, const bzdi_net *to, float *out) {
+  const bzdi_param *w = &net->param[net->params - 2], *b = w + 1;
+  const bzdi_param *to_w = &to->param[to->params - 2], *to_b = to_w + 1;
+  memcpy(out, weights, (size_t)w->offset * sizeof(float)); /* the trunk comes first and is the same */
+  int64_t rows = net->dim, columns = w->shape[1];
+  for (int64_t h = 0; h < to->heads; h++) {
+    memcpy(out + to_w->offset + h * rows * columns, weights + w->offset + from * rows * columns,
+           (size_t)(rows * columns) * sizeof(float));
+    memcpy(out + to_b->offset + h * rows, weights + b->offset + from * rows, (size_t)rows * sizeof(float));
+  }
+}
+
+const bzdi_net_kind bzdi_mlp_kind = {
+    .name = "mlp",
+    .init = init,
+    .train_work = train_work,
+    .forward = forward,
+    .backward = backward,
+    .packed_floats = packed_floats,
+    .pack = pack,
+    .infer_work = infer_work,
+    .infer = infer,
+    .describe = describe,
+};
