@@ -68,11 +68,30 @@ void bzdi_flow_field(const bzd_flow *flow, double guidance, bzdi_field *field);
 size_t bzdi_flow_heads_work(const bzd_flow *flow, double guidance, int64_t n);
 void bzdi_flow_heads_at(const bzd_flow *flow, double guidance, const bzdi_eval *eval, float *u, void *work);
 
-/* Metadata and tensors "<prefix>...", weights in role PARAMETER; META "<prefix>flow.kind" etc. (flow_store.c).
- * Callback flows: BZD_E_UNSUPPORTED. */
+/* ---- Files (flow_store.c): META "<prefix>flow.*", buffers and weights "<prefix>..." ---------------------------- */
+
+/* Callback flows: BZD_E_UNSUPPORTED. */
 bzd_status bzdi_flow_store(const bzd_flow *flow, bzdi_store *store, const char *prefix);
 /* role: BZDI_ROLE_PARAMETER or BZDI_ROLE_EMA; every number in the file is checked before use. */
 bzd_status bzdi_flow_load(const bzd_context *context, const bzdi_store *store, const char *prefix, int32_t role,
                           bzd_flow **out);
+
+bzd_status bzdi_item_store(const bzdi_item *item, bzdi_store *store, const char *prefix);
+bzd_status bzdi_item_load(const bzd_context *context, const bzdi_store *store, const char *prefix, bzdi_item *out);
+/* Everything about a flow but its weights: what trainers store and load beside their own. */
+typedef struct bzdi_flow_shape {
+  int32_t kind, degree;
+  bzdi_item item;
+  bzdi_meta meta;
+  bzdi_net *net;
+} bzdi_flow_shape;
+bzd_status bzdi_flow_store_shape(int32_t kind, int32_t degree, const bzdi_item *item, const bzdi_meta *meta,
+                                 const bzdi_net *net, bzdi_store *store, const char *prefix);
+bzd_status bzdi_flow_load_shape(const bzd_context *context, const bzdi_store *store, const char *prefix,
+                                bzdi_flow_shape *out);
+void bzdi_flow_shape_clear(const bzd_context *context, bzdi_flow_shape *shape);
+/* A finite array of the net's weights in this role; bzdi_free it. */
+bzd_status bzdi_weights_load(const bzd_context *context, const bzdi_net *net, const bzdi_store *store,
+                             const char *prefix, int32_t role, float **out);
 
 #endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* Making, packing and freeing flows. */
+#include "flow/flow.h"
+
+#include "base/error.h"
+#include "net/mlp.h"
+
+#include <string.h>
+
+int32_t bzdi_flow_heads(int32_t kind, int32_t degree) { return kind == BZDI_FLOW_CONTROL ? degree : 1; }
+
+static void drop(void *self) {
+  bzd_flow *flow = self;
+  const bzd_context *context = flow->handle.context;
+  bzdi_cache_clear(&flow->cache, context);
+  bzdi_item_clear(context, &flow->item);
+  bzdi_meta_clear(context, &flow->meta);
+  bzdi_free(context, flow->weights);
+  bzdi_free(context, flow->packed);
+  bzdi_release(flow->net);
+  if (flow->lock) pthread_mutex_destroy(flow->lock);
+  bzdi_free(context, flow->lock);
+}
+
+static bzd_status begin(const bzd_context *context, int32_t kind, int32_t degree, const bzdi_item *item,
+                        bzd_flow **out) {
+  bzd_flow *flow = bzdi_handle_new(context, BZDI_MAGIC_FLOW, sizeof *flow, drop);
+  if (!flow) return bzdi_no_memory("flow", 1, sizeof *flow);
+  flow->kind = kind;
+  flow->degree = kind == BZDI_FLOW_CONTROL ? degree : 1;
+  bzd_status status = bzdi_item_copy(context, item, &flow->item);
+  if (status != BZD_OK) {
+    bzdi_release(flow);
+    return status;
+  }
+  *out = flow;
+  return BZD_OK;
+}
+
+/* Takes net over (retained by the caller for it), makes room for weights. */
+static bzd_status attach(bzd_flow *flow, bzdi_net *net) {
+  const bzd_context *context = flow->handle.context;
+  flow->net = net;
+  flow->weights = bzdi_malloc(context, (size_t)net->count, sizeof(float));
+  flow->packed = bzdi_malloc(context, net->kind->packed_floats(net), sizeof(float));
+  return flow->weights && flow->packed ? BZD_OK : bzdi_no_memory("weights", 2 * (size_t)net->count, sizeof(float));
+}
+
+static bzd_status finish(bzd_flow *flow, bzd_status status, bzd_flow **out) {
+  if (status != BZD_OK) {
+    bzdi_release(flow);
+    return status;
+  }
+  bzdi_flow_repack(flow);
+  *out = flow;
+  return BZD_OK;
+}
+
+void bzdi_flow_repack(bzd_flow *flow) { flow->net->kind->pack(flow->net, flow->weights, flow->packed); }
+
+bzd_status bzdi_flow_new(const bzd_context *context, const bzdi_flow_spec *spec, bzd_flow **out) {
+  bzd_flow *flow = NULL;
+  bzdi_net *net = NULL;
+  *out = NULL;
+  bzdi_mlp_spec shape = {.dim = spec->item.dim,
+                         .cond_dim = spec->item.cond_dim,
+                         .heads = bzdi_flow_heads(spec->kind, spec->degree),
+                         .width = spec->width,
+                         .layers = spec->layers,
+                         .time_features = spec->time_features};
+  BZDI_TRY(begin(context, spec->kind, spec->degree, &spec->item, &flow));
+  bzd_status status = bzdi_mlp_new(context, &shape, &net);
+  if (status == BZD_OK) status = attach(flow, net);
+  if (status == BZD_OK) net->kind->init(net, spec->seed, flow->weights);
+  return finish(flow, status, out);
+}
+
+bzd_status bzdi_flow_new_net(const bzd_context *context, int32_t kind, int32_t degree, const bzdi_item *item,
+                             const bzdi_meta *meta, bzdi_net *net, const float *weights, bzd_flow **out) {
+  bzd_flow *flow = NULL;
+  *out = NULL;
+  BZDI_TRY(begin(context, kind, degree, item, &flow));
+  bzd_status status = attach(flow, bzdi_retain(net));
+  if (status == BZD_OK && meta) status = bzdi_meta_copy(context, meta, &flow->meta);
+  if (status == BZD_OK) memcpy(flow->weights, weights, (size_t)net->count * sizeof(float));
+  return finish(flow, status, out);
+}
+
+bzd_status bzdi_flow_new_from(const bzd_flow *teacher, int32_t kind, int32_t degree, bzd_flow **out) {
+  const bzd_context *context = teacher->handle.context;
+  bzd_flow *flow = NULL;
+  bzdi_net *net = NULL;
+  *out = NULL;
+  BZDI_TRY(begin(context, kind, degree, &teacher->item, &flow));
+  bzd_status status = bzdi_mlp_with_heads(teacher->net, bzdi_flow_heads(kind, degree), &net);
+  if (status == BZD_OK) status = attach(flow, net);
+  if (status == BZD_OK) {
+    if (net->heads == teacher->net->heads && kind == teacher->kind)
+      memcpy(flow->weights, teacher->weights, (size_t)net->count * sizeof(float));
+    else /* every head says what the teacher's velocity says: the curve is its straight step */
+      bzdi_mlp_copy_heads(teacher->net, teacher->weights, kind == teacher->kind ? teacher->net->heads - 1 : 0, net,
+                          flow->weights);
+  }
+  return finish(flow, status, out);
+}
+
+bzd_status bzdi_flow_new_callback(const bzd_context *context, const bzdi_item *item, bzd_velocity_fn fn, void *user,
+                                  int serialise, bzd_flow **out) {
+  bzd_flow *flow = NULL;
+  *out = NULL;
+  BZDI_TRY(begin(context, BZDI_FLOW_CALLBACK, 1, item, &flow));
+  flow->fn = fn;
+  flow->fn_user = user;
+  flow->serialise = serialise;
+  if (serialise) {
+    flow->lock = bzdi_calloc(context, 1, sizeof *flow->lock);
+    if (!flow->lock) {
+      bzdi_release(flow);
+      return bzdi_no_memory("callback flow", 1, sizeof *flow->lock);
+    }
+    pthread_mutex_init(flow->lock, NULL);
+  }
+  *out = flow;
+  return BZD_OK;
+}
