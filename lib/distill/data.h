@@ -36,6 +36,7 @@ bzd_status bzdi_data_new(const bzd_context *context, const bzdi_data_spec *spec,
 /* Rows index[0..n-1] in model units, (value - offset) / scale; x or cond may be NULL. */
 void bzdi_data_rows(const bzd_data *data, int64_t n, const int64_t *index, float *x, float *cond);
 /* Content for a source's identity: shape, normalisation, rows, labels, conditions. */
+void bzdi_item_hash(const bzdi_item *item, bzdi_sha256 *hash);
 void bzdi_data_hash(const bzd_data *data, bzdi_sha256 *hash);
 
 #endif

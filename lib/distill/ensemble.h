@@ -3,8 +3,8 @@
 #ifndef BZDI_DISTILL_ENSEMBLE_H
 #define BZDI_DISTILL_ENSEMBLE_H
 
+#include "distill/data.h"
 #include "flow/solver.h"
-#include "store/sha256.h"
 
 /* The values of BZD_COMBINE_ and BZD_RULE_ in ensemble.h. */
 enum { BZDI_COMBINE_VELOCITY = 1, BZDI_COMBINE_MIXTURE = 2 };
@@ -43,6 +43,7 @@ int64_t bzdi_ensemble_member(const bzd_ensemble *ensemble, int64_t index);
 /* "<prefix>ensemble.*" and the members under "<prefix><i>.". */
 bzd_status bzdi_ensemble_store(const bzd_ensemble *ensemble, bzdi_store *store);
 bzd_status bzdi_ensemble_load(const bzd_context *context, const bzdi_store *store, bzd_ensemble **out);
+void bzdi_flow_hash(const bzd_flow *flow, bzdi_sha256 *hash);
 bzd_status bzdi_ensemble_hash(const bzd_ensemble *ensemble, bzdi_sha256 *hash);
 
 #endif

@@ -141,7 +141,7 @@ static bzd_status run_all(const bzd_context *context, bzdi_cache *cache, job *j,
                           bzdi_solved *solved) {
   int32_t slots = serial ? 1 : bzdi_slots(context);
   int64_t total = j->block.total, blocks = (total + j->rows - 1) / j->rows;
-  bzdi_tally sum;
+  bzdi_tally sum = {0};
   _Static_assert(sizeof(bzdi_tally) <= 64, "a tally takes the first 64 bytes of a slot");
   *solved = (bzdi_solved){0};
   if (blocks == 0) return BZD_OK;
@@ -197,6 +197,8 @@ bzd_status bzdi_solve_field(const bzd_context *context, bzdi_cache *cache, const
            .rows = bzdi_field_block(field)};
   if (j.rows > n) j.rows = n > 0 ? n : 1;
   int adaptive = solve->solver == BZDI_SOLVER_DOPRI5;
+  if (solve->grid && solve->nodes > 0)
+    return bzdi_fail(BZD_E_UNSUPPORTED, "a grid of steps and times of a trajectory do not go together");
   j.run = adaptive ? bzdi_dopri5_run : bzdi_fixed_run;
   size_t work = adaptive ? bzdi_dopri5_work(field, j.rows) : bzdi_fixed_work(field, j.rows);
   return run_all(context, cache, &j, work, field->serial, solved);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* How members' velocities become one. */
+#ifndef BZDI_DISTILL_COMBINE_H
+#define BZDI_DISTILL_COMBINE_H
+
+#include "distill/ensemble.h"
+
+size_t bzdi_combine_work(const bzd_ensemble *ensemble, int64_t n);
+/* Weighted mean at shared (x, t); v or weights [n, count] may be NULL. */
+bzd_status bzdi_combine_velocity(const bzd_ensemble *ensemble, const bzdi_eval *eval, float *v, double *weights,
+                                 void *work);
+/* Each row by the member its sample number draws. */
+bzd_status bzdi_combine_mixture(const bzd_ensemble *ensemble, const bzdi_eval *eval, float *v, void *work);
+
+#endif

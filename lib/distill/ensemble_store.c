@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* Ensembles in a store: META "ensemble.*", the members with prefixes "0.", "1.", ... */
+#include "base/error.h"
+#include "distill/ensemble.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { MOST = 64 };
+
+static bzd_status store_member(const bzd_ensemble *ensemble, int64_t m, bzdi_store *store) {
+  char prefix[16], key[48];
+  snprintf(prefix, sizeof prefix, "%lld.", (long long)m);
+  snprintf(key, sizeof key, "ensemble.weight.%lld", (long long)m);
+  BZDI_TRY(bzdi_store_set_f64(store, BZDI_META, key, ensemble->weight[m], BZDI_MODEL));
+  snprintf(key, sizeof key, "ensemble.guidance.%lld", (long long)m);
+  BZDI_TRY(bzdi_store_set_f64(store, BZDI_META, key, ensemble->guidance[m], BZDI_MODEL));
+  if (!ensemble->flow[m]->net)
+    return bzdi_fail(BZD_E_UNSUPPORTED, "teacher %lld is a callback flow and cannot be stored", (long long)m);
+  return bzdi_flow_store(ensemble->flow[m], store, prefix);
+}
+
+bzd_status bzdi_ensemble_store(const bzd_ensemble *ensemble, bzdi_store *store) {
+  BZDI_TRY(bzdi_store_set_i64(store, BZDI_META, "ensemble.count", ensemble->count, BZDI_MODEL));
+  BZDI_TRY(bzdi_store_set_i64(store, BZDI_META, "ensemble.combine", ensemble->combine, BZDI_MODEL));
+  BZDI_TRY(bzdi_store_set_i64(store, BZDI_META, "ensemble.rule", ensemble->rule, BZDI_MODEL));
+  BZDI_TRY(bzdi_store_set_u64(store, BZDI_META, "ensemble.seed", ensemble->seed, BZDI_MODEL));
+  BZDI_TRY(bzdi_store_set_f64(store, BZDI_META, "ensemble.temperature", ensemble->temperature, BZDI_MODEL));
+  for (int64_t m = 0; m < ensemble->count; m++) BZDI_TRY(store_member(ensemble, m, store));
+  return BZD_OK;
+}
+
+static bzd_status load_member(const bzd_context *context, const bzdi_store *store, int64_t m, double *weight,
+                              double *guidance, bzd_flow **flow) {
+  char prefix[16], key[48];
+  snprintf(key, sizeof key, "ensemble.weight.%lld", (long long)m);
+  BZDI_TRY(bzdi_store_get_f64(store, BZDI_META, key, weight));
+  if (!(*weight >= 0 && *weight <= 1)) return bzdi_fail(BZD_E_CORRUPT, "%s is %g, expected 0..1", key, *weight);
+  snprintf(key, sizeof key, "ensemble.guidance.%lld", (long long)m);
+  BZDI_TRY(bzdi_store_get_f64(store, BZDI_META, key, guidance));
+  if (!isfinite(*guidance)) return bzdi_fail(BZD_E_CORRUPT, "%s is %g", key, *guidance);
+  snprintf(prefix, sizeof prefix, "%lld.", (long long)m);
+  return bzdi_flow_load(context, store, prefix, BZDI_ROLE_PARAMETER, flow);
+}
+
+bzd_status bzdi_ensemble_load(const bzd_context *context, const bzdi_store *store, bzd_ensemble **out) {
+  int64_t combine, rule;
+  bzd_flow *flow[MOST] = {NULL};
+  double weight[MOST], guidance[MOST], sum = 0;
+  bzdi_ensemble_spec spec = {.flows = (const bzd_flow *const *)flow, .fixed = weight, .guidance = guidance};
+  *out = NULL;
+  BZDI_TRY(bzdi_store_get_i64(store, BZDI_META, "ensemble.count", 1, MOST, &spec.count));
+  BZDI_TRY(
+      bzdi_store_get_i64(store, BZDI_META, "ensemble.combine", BZDI_COMBINE_VELOCITY, BZDI_COMBINE_MIXTURE, &combine));
+  BZDI_TRY(bzdi_store_get_i64(store, BZDI_META, "ensemble.rule", BZDI_RULE_UNIFORM, BZDI_RULE_CONSENSUS, &rule));
+  BZDI_TRY(bzdi_store_get_u64(store, BZDI_META, "ensemble.seed", &spec.seed));
+  BZDI_TRY(bzdi_store_get_f64(store, BZDI_META, "ensemble.temperature", &spec.temperature));
+  if (!(spec.temperature > 0) || !isfinite(spec.temperature))
+    return bzdi_fail(BZD_E_CORRUPT, "ensemble.temperature is %g, expected above 0", spec.temperature);
+  spec.combine = (int32_t)combine;
+  spec.rule = (int32_t)rule;
+  bzd_status status = BZD_OK;
+  for (int64_t m = 0; status == BZD_OK && m < spec.count; m++) {
+    status = load_member(context, store, m, &weight[m], &guidance[m], &flow[m]);
+    sum += weight[m];
+  }
+  if (status == BZD_OK && !(sum > 0)) status = bzdi_fail(BZD_E_CORRUPT, "ensemble weights add up to %g", sum);
+  if (status == BZD_OK) status = bzdi_ensemble_new(context, &spec, out);
+  if (status == BZD_E_DIMENSION) status = bzdi_fail(BZD_E_CORRUPT, "members of the ensemble differ in shape");
+  /* The weights were a simplex when they were saved: take their bits, not a second scaling. */
+  for (int64_t m = 0; status == BZD_OK && m < spec.count; m++) (*out)->weight[m] = weight[m];
+  for (int64_t m = 0; m < spec.count; m++) bzdi_release(flow[m]);
+  return status;
+}
