@@ -10,7 +10,7 @@ enum { MOST = 64 };
 
 static bzd_status store_member(const bzd_ensemble *ensemble, int64_t m, bzdi_store *store) {
   char prefix[16], key[48];
-  snprintf(prefix, sizeof prefix, "%lld.", (long long)m);
+  snprintf(prefix, sizeof prefix, "%d.", (int)m);
   snprintf(key, sizeof key, "ensemble.weight.%lld", (long long)m);
   BZDI_TRY(bzdi_store_set_f64(store, BZDI_META, key, ensemble->weight[m], BZDI_MODEL));
   snprintf(key, sizeof key, "ensemble.guidance.%lld", (long long)m);
@@ -39,7 +39,7 @@ static bzd_status load_member(const bzd_context *context, const bzdi_store *stor
   snprintf(key, sizeof key, "ensemble.guidance.%lld", (long long)m);
   BZDI_TRY(bzdi_store_get_f64(store, BZDI_META, key, guidance));
   if (!isfinite(*guidance)) return bzdi_fail(BZD_E_CORRUPT, "%s is %g", key, *guidance);
-  snprintf(prefix, sizeof prefix, "%lld.", (long long)m);
+  snprintf(prefix, sizeof prefix, "%d.", (int)m);
   return bzdi_flow_load(context, store, prefix, BZDI_ROLE_PARAMETER, flow);
 }
 

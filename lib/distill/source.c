@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What all sources share: endless sample numbers cut into pieces, and the identity. */
+#include "distill/source.h"
+
+bzd_status bzdi_source_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond) {
+  enum { PIECE = 1024 };
+  int64_t index[PIECE], row = (source->degree + 1) * source->item.dim;
+  for (int64_t done = 0; done < n; done += PIECE) {
+    int64_t count = n - done < PIECE ? n - done : PIECE;
+    for (int64_t r = 0; r < count; r++) index[r] = first + done + r;
+    bzd_status status = source->kind->paths(source, count, index, paths + done * row,
+                                            cond ? cond + done * source->item.cond_dim : NULL, NULL);
+    if (status != BZD_OK) return status;
+  }
+  return BZD_OK;
+}
+
+bzd_status bzdi_source_identity(const bzd_source *source, uint8_t id[32]) {
+  int64_t head[4] = {source->kind->id, source->degree, source->item.dim, source->item.cond_dim};
+  bzdi_sha256 hash;
+  bzdi_sha256_start(&hash);
+  bzdi_sha256_add(&hash, head, sizeof head);
+  bzd_status status = source->kind->hash(source, &hash);
+  bzdi_sha256_end(&hash, id);
+  return status;
+}

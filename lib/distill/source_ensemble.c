@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* Paths along an ensemble's trajectories: forwards from x0, or for a fraction rho backwards from real rows. Work is
+ * done in chunks so that memory does not grow with the number of paths. */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/rng.h"
+#include "distill/guide.h"
+#include "distill/source.h"
+
+#include <string.h>
+
+typedef struct ensemble_source {
+  bzd_source source;
+  bzd_ensemble *ensemble;
+  void *fitter; /* the handle that owns fit */
+  const bzdi_fit *fit;
+  bzd_data *start, *real;
+  bzdi_ensemble_source_spec spec;
+  float *cond;     /* [cond_count, cond_dim], own copy */
+  int32_t nodes;   /* states taken of a trajectory */
+  double *forward; /* [nodes] times, and the same from 1 to 0 */
+  double *backward;
+  int64_t chunk;
+} ensemble_source;
+
+/* Rows of a chunk going one way. */
+typedef struct work {
+  float *x, *cond, *states, *paths;
+  double *residual;
+  int64_t *index, *place;
+} work;
+
+static size_t carve(const ensemble_source *s, void *base, work *w) {
+  int64_t n = s->chunk, dim = s->source.item.dim;
+  bzdi_arena arena = {base, 0};
+  w->x = bzdi_arena_take(&arena, (size_t)(n * dim), sizeof(float));
+  w->cond = bzdi_arena_take(&arena, (size_t)(n * s->source.item.cond_dim), sizeof(float));
+  w->states = bzdi_arena_take(&arena, (size_t)(n * dim * s->nodes), sizeof(float));
+  w->paths = bzdi_arena_take(&arena, (size_t)(n * dim * (s->source.degree + 1)), sizeof(float));
+  w->residual = bzdi_arena_take(&arena, (size_t)n, sizeof(double));
+  w->index = bzdi_arena_take(&arena, (size_t)n, sizeof(int64_t));
+  w->place = bzdi_arena_take(&arena, (size_t)n, sizeof(int64_t));
+  return arena.used;
+}
+
+static int is_anchored(const ensemble_source *s, int64_t sample) {
+  return s->real && s->spec.rho > 0 &&
+         (s->spec.rho >= 1 || bzdi_rng_unit(s->spec.seed, BZD_STREAM_ANCHOR, (uint64_t)sample) < s->spec.rho);
+}
+
+/* The condition of a sample: of its real row, or drawn from the given ones. */
+static void condition(const ensemble_source *s, int64_t sample, float *out) {
+  int64_t cond_dim = s->source.item.cond_dim;
+  if (s->real && s->real->item.cond_dim > 0) {
+    int64_t row = bzdi_rng_shuffled(s->spec.seed, BZD_STREAM_ORDER, (uint64_t)sample, s->real->n);
+    bzdi_data_rows(s->real, 1, &row, NULL, out);
+  } else {
+    int64_t row = bzdi_rng_shuffled(s->spec.seed, BZD_STREAM_ORDER, (uint64_t)sample, s->spec.cond_count);
+    memcpy(out, s->cond + row * cond_dim, (size_t)cond_dim * sizeof(float));
+  }
+}
+
+static void starting_point(const ensemble_source *s, int64_t sample, int anchored, float *x) {
+  if (anchored) {
+    int64_t row = bzdi_rng_shuffled(s->spec.seed, BZD_STREAM_ORDER, (uint64_t)sample, s->real->n);
+    bzdi_data_rows(s->real, 1, &row, x, NULL);
+  } else if (s->start) {
+    int64_t row = bzdi_rng_shuffled(s->spec.seed, BZD_STREAM_PARTNER, (uint64_t)sample, s->start->n);
+    bzdi_data_rows(s->start, 1, &row, x, NULL);
+  } else {
+    bzdi_rng_normals_at(s->spec.seed, BZD_STREAM_NOISE, &sample, 1, s->source.item.dim, x, s->source.item.dim);
+  }
+}
+
+/* Trajectories were integrated from 1 to 0: put their states in ascending order. */
+static void reverse(float *states, int64_t nodes, int64_t block) {
+  for (int64_t k = 0; k < nodes / 2; k++) {
+    float *a = states + k * block, *b = states + (nodes - 1 - k) * block;
+    for (int64_t i = 0; i < block; i++) {
+      float keep = a[i];
+      a[i] = b[i];
+      b[i] = keep;
+    }
+  }
+}
+
+static bzd_status to_paths(const ensemble_source *s, int64_t n, const work *w, bzdi_spent *spent) {
+  int64_t dim = s->source.item.dim;
+  if (s->spec.guide != BZDI_GUIDE_FIT)
+    return bzdi_guide_paths(s->source.degree, n, dim, w->states, s->spec.guide == BZDI_GUIDE_WAYPOINT,
+                            s->spec.guide_time, w->paths);
+  if (s->source.degree == 1) { /* only the ends were kept: reflow */
+    for (int64_t r = 0; r < n; r++)
+      for (int64_t k = 0; k < 2; k++)
+        memcpy(w->paths + (2 * r + k) * dim, w->states + (k * n + r) * dim, (size_t)dim * sizeof(float));
+    return BZD_OK;
+  }
+  bzdi_fit_time_major(s->fit, n, dim, w->states, w->paths);
+  if (!spent) return BZD_OK;
+  bzdi_fit_residual(s->fit, n, dim, w->states, 1, w->paths, w->residual);
+  for (int64_t r = 0; r < n; r++) spent->residual2 += w->residual[r] * w->residual[r];
+  return BZD_OK;
+}
+
+/* The rows of a chunk that go this way. */
+static bzd_status one_way(const ensemble_source *s, int anchored, int64_t n, const int64_t *index, float *paths,
+                          float *cond, const work *w, bzdi_spent *spent) {
+  int64_t dim = s->source.item.dim, cond_dim = s->source.item.cond_dim, rows = 0;
+  for (int64_t r = 0; r < n; r++) {
+    if (is_anchored(s, index[r]) != anchored) continue;
+    starting_point(s, index[r], anchored, w->x + rows * dim);
+    if (cond_dim > 0) {
+      condition(s, index[r], w->cond + rows * cond_dim);
+      if (cond) memcpy(cond + r * cond_dim, w->cond + rows * cond_dim, (size_t)cond_dim * sizeof(float));
+    }
+    w->index[rows] = index[r];
+    w->place[rows++] = r;
+  }
+  if (rows == 0) return BZD_OK;
+  bzdi_field field;
+  bzdi_solved solved;
+  bzdi_ensemble_field(s->ensemble, &field);
+  bzdi_solve solve = {.solver = s->spec.solver == BZDI_SOLVER_AUTO ? BZDI_SOLVER_DOPRI5 : s->spec.solver,
+                      .steps = s->spec.steps,
+                      .t0 = anchored ? 1 : 0,
+                      .t1 = anchored ? 0 : 1,
+                      .rtol = s->spec.rtol,
+                      .atol = s->spec.atol,
+                      .max_steps = 10000,
+                      .index = w->index,
+                      .nodes = s->nodes,
+                      .node = anchored ? s->backward : s->forward};
+  BZDI_TRY(bzdi_solve_field(s->source.handle.context, &s->ensemble->cache, &field, &solve, rows, w->x,
+                            cond_dim > 0 ? w->cond : NULL, NULL, w->states, 1, &solved));
+  if (anchored) reverse(w->states, s->nodes, rows * dim);
+  if (spent) {
+    spent->paths += rows;
+    spent->nfe += solved.nfe_mean * (double)rows;
+  }
+  BZDI_TRY(to_paths(s, rows, w, spent));
+  int64_t row = (s->source.degree + 1) * dim;
+  for (int64_t i = 0; i < rows; i++) memcpy(paths + w->place[i] * row, w->paths + i * row, (size_t)row * sizeof(float));
+  return BZD_OK;
+}
+
+static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t *index, float *paths, float *cond,
+                             bzdi_spent *spent) {
+  const ensemble_source *s = (const ensemble_source *)source;
+  int64_t row = (source->degree + 1) * source->item.dim;
+  work w;
+  bzdi_cache *cache = &((bzd_source *)(uintptr_t)source)->cache; /* a workspace is no change a reader can see */
+  size_t bytes = carve(s, NULL, &w);
+  void *memory = bzdi_cache_take(cache, source->handle.context, bytes);
+  if (!memory) return bzdi_no_memory("source", 1, bytes);
+  carve(s, memory, &w);
+  bzd_status status = BZD_OK;
+  for (int64_t done = 0; status == BZD_OK && done < n; done += s->chunk) {
+    int64_t count = n - done < s->chunk ? n - done : s->chunk;
+    float *chunk_cond = cond ? cond + done * source->item.cond_dim : NULL;
+    for (int anchored = 0; status == BZD_OK && anchored < 2; anchored++)
+      status = one_way(s, anchored, count, index + done, paths + done * row, chunk_cond, &w, spent);
+  }
+  bzdi_cache_give(cache, source->handle.context, memory);
+  return status;
+}
+
+static bzd_status hash_source(const bzd_source *source, bzdi_sha256 *hash) {
+  const ensemble_source *s = (const ensemble_source *)source;
+  const bzdi_ensemble_source_spec *spec = &s->spec;
+  int64_t head[8] = {spec->guide,  (int64_t)spec->seed, s->start != NULL, s->real != NULL,
+                     spec->solver, spec->steps,         spec->cond_count, s->nodes};
+  double numbers[5] = {spec->guide_time[0], spec->guide_time[1], spec->rho, spec->rtol, spec->atol};
+  bzdi_sha256_add(hash, head, sizeof head);
+  bzdi_sha256_add(hash, numbers, sizeof numbers);
+  bzdi_sha256_add(hash, s->forward, (size_t)s->nodes * sizeof(double));
+  if (spec->guide == BZDI_GUIDE_FIT && s->source.degree > 1)
+    bzdi_sha256_add(hash, s->fit->matrix, (size_t)((s->fit->degree - 1) * s->fit->nodes) * sizeof(double));
+  if (s->cond) bzdi_sha256_add(hash, s->cond, (size_t)(spec->cond_count * source->item.cond_dim) * sizeof(float));
+  if (s->start) bzdi_data_hash(s->start, hash);
+  if (s->real) bzdi_data_hash(s->real, hash);
+  return bzdi_ensemble_hash(s->ensemble, hash);
+}
+
+static const bzdi_source_kind kind = {BZDI_SOURCE_ENSEMBLE, make_paths, hash_source};
+
+static void drop(void *self) {
+  ensemble_source *s = self;
+  const bzd_context *context = s->source.handle.context;
+  bzdi_cache_clear(&s->source.cache, context);
+  bzdi_item_clear(context, &s->source.item);
+  bzdi_free(context, s->cond);
+  bzdi_free(context, s->forward);
+  bzdi_free(context, s->backward);
+  bzdi_release(s->ensemble);
+  bzdi_release(s->fitter);
+  bzdi_release(s->start);
+  bzdi_release(s->real);
+}
+
+static bzd_status check(const bzdi_item *item, const bzdi_ensemble_source_spec *spec) {
+  if (spec->start && spec->start->item.dim != item->dim)
+    return bzdi_fail(BZD_E_DIMENSION, "start: dim %lld, expected %lld", (long long)spec->start->item.dim,
+                     (long long)item->dim);
+  if (spec->real && spec->real->item.dim != item->dim)
+    return bzdi_fail(BZD_E_DIMENSION, "real: dim %lld, expected %lld", (long long)spec->real->item.dim,
+                     (long long)item->dim);
+  if (spec->rho > 0 && !spec->real)
+    return bzdi_fail(BZD_E_ARGUMENT, "ensemble source config: rho is %g, but real is NULL", spec->rho);
+  if (item->cond_dim == 0) return BZD_OK;
+  if (spec->real && spec->real->item.cond_dim > 0) {
+    if (spec->real->item.cond_dim != item->cond_dim)
+      return bzdi_fail(BZD_E_DIMENSION, "real: cond_dim %lld, expected %lld", (long long)spec->real->item.cond_dim,
+                       (long long)item->cond_dim);
+    return BZD_OK;
+  }
+  if (!spec->cond || spec->cond_count < 1)
+    return bzdi_fail(
+        BZD_E_ARGUMENT,
+        "ensemble source config: the teachers take conditions of %lld numbers, and neither real nor cond gives them",
+        (long long)item->cond_dim);
+  return BZD_OK;
+}
+
+/* The times at which trajectories are kept, and how many rows go at once: about 8 MB of states. */
+static bzd_status plan(ensemble_source *s) {
+  const bzd_context *context = s->source.handle.context;
+  int guided = s->spec.guide != BZDI_GUIDE_FIT;
+  int32_t degree = s->source.degree;
+  s->nodes = guided ? degree + 1 : degree == 1 ? 2 : s->fit->nodes;
+  s->forward = bzdi_calloc(context, (size_t)s->nodes, sizeof(double));
+  s->backward = bzdi_calloc(context, (size_t)s->nodes, sizeof(double));
+  if (!s->forward || !s->backward) return bzdi_no_memory("source", 2 * (size_t)s->nodes, sizeof(double));
+  for (int32_t k = 0; k < s->nodes; k++) {
+    int inner = k > 0 && k < s->nodes - 1;
+    s->forward[k] = !inner ? (k > 0) : guided ? s->spec.guide_time[k - 1] : s->fit->times[k];
+  }
+  for (int32_t k = 0; k < s->nodes; k++) s->backward[k] = s->forward[s->nodes - 1 - k];
+  int64_t rows = ((int64_t)1 << 21) / (s->nodes * s->source.item.dim);
+  s->chunk = rows < 16 ? 16 : rows > 1024 ? 1024 : rows;
+  return BZD_OK;
+}
+
+bzd_status bzdi_source_new_ensemble(const bzd_ensemble *ensemble, const void *fitter, const bzdi_fit *fit,
+                                    const bzdi_ensemble_source_spec *spec, bzd_source **out) {
+  const bzd_context *context = ensemble->handle.context;
+  const bzdi_item *item = &ensemble->flow[0]->item;
+  *out = NULL;
+  BZDI_TRY(check(item, spec));
+  ensemble_source *s = bzdi_handle_new(context, BZDI_MAGIC_SOURCE, sizeof *s, drop);
+  if (!s) return bzdi_no_memory("source", 1, sizeof *s);
+  s->source.kind = &kind;
+  s->source.degree = fit->degree;
+  s->spec = *spec;
+  s->fit = fit;
+  s->ensemble = bzdi_retain(ensemble);
+  s->fitter = bzdi_retain(fitter);
+  s->start = spec->start ? bzdi_retain(spec->start) : NULL;
+  s->real = spec->real ? bzdi_retain(spec->real) : NULL;
+  bzd_status status = bzdi_item_copy(context, item, &s->source.item);
+  if (status == BZD_OK) status = plan(s);
+  if (status == BZD_OK && item->cond_dim > 0 && spec->cond) {
+    size_t count = (size_t)(spec->cond_count * item->cond_dim);
+    s->cond = bzdi_malloc(context, count, sizeof(float));
+    if (s->cond)
+      memcpy(s->cond, spec->cond, count * sizeof(float));
+    else
+      status = bzdi_no_memory("source", count, sizeof(float));
+  }
+  s->spec.cond = NULL;
+  if (status != BZD_OK) {
+    bzdi_release(s);
+    return status;
+  }
+  *out = &s->source;
+  return BZD_OK;
+}
