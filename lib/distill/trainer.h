@@ -29,7 +29,8 @@ struct bzd_trainer {
   bzd_source *source;                              /* retained */
   float *weights, *grad, *moment1, *moment2, *ema; /* [net->count]; ema NULL when off */
   int64_t step;
-  double loss, smooth_loss, rate, norm;
+  double loss, smooth_loss, rate, norm; /* of the last step; loss NaN before the first */
+  double smooth_sum;                    /* the exponential mean before its correction for the start */
   int fingerprint_differs;
   atomic_int cancel;
   void *work; /* batch, targets, activations, scratch: made at creation */
@@ -38,6 +39,9 @@ struct bzd_trainer {
 
 #define BZDI_MAGIC_TRAINER 0x4E525442u
 
+/* With the weights of now, no moments, step 0; what create and load share. */
+bzd_status bzdi_trainer_new_net(const bzd_context *context, const bzdi_flow_shape *shape, const float *weights,
+                                const bzd_source *source, const bzdi_trainer_config *config, bzd_trainer **out);
 bzd_status bzdi_trainer_new(const bzd_flow *student, const bzd_source *source, const bzdi_trainer_config *config,
                             bzd_trainer **out);
 bzd_status bzdi_trainer_run(bzd_trainer *trainer, int64_t count, bzd_progress_fn progress, void *user);
@@ -49,8 +53,9 @@ bzd_status bzdi_trainer_load(const bzdi_store *store, const bzd_source *source, 
 
 /* Times t[n] of the rows of samples index[n] (time.c): pure functions of (seed, number). */
 void bzdi_times(const bzdi_trainer_config *config, int64_t n, const int64_t *index, float *t);
-/* Loss of out against target, both [n, width] (width = heads * dim), and its gradient into grad (may be out itself);
- * sums in double, fixed order (loss.c). */
+/* Loss of out against target, both [n, width] (width = heads * dim), and its gradient into grad (may be out itself, or
+ * NULL); sums in double, fixed order (loss.c). MSE: mean over rows and width. Pseudo-Huber: mean over rows of
+ * sqrt(|e|^2 + c^2) - c with e the whole row. */
 double bzdi_loss(const bzd_context *context, int32_t loss, double huber_c, int64_t n, int64_t width, const float *out,
                  const float *target, float *grad);
 

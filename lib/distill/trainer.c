@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* The training loop: batch, targets, forward, loss, backward, optimiser. Everything is checked to be finite before
+ * anything is applied. */
+#include "distill/trainer.h"
+
+#include "base/error.h"
+#include "base/rng.h"
+#include "base/task.h"
+#include "num/bernstein.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+enum { ROW_BLOCK = 32 }; /* rows of one task when targets are made */
+
+typedef struct work {
+  int64_t *index;
+  float *paths, *raised, *cond, *t, *x, *target, *out; /* raised: paths elevated to the student's degree */
+  uint8_t *keep;
+  void *net;
+} work;
+
+/* Degree of the student's paths: they are elevated when the source's is lower. */
+static int32_t path_degree(const bzd_trainer *trainer, const bzd_source *source) {
+  return trainer->kind == BZDI_FLOW_CONTROL ? trainer->degree : source->degree;
+}
+
+static size_t carve(const bzd_trainer *trainer, const bzd_source *source, void *base, work *w) {
+  const bzdi_net *net = trainer->net;
+  int64_t n = trainer->config.batch, dim = net->dim, width = net->heads * dim;
+  int32_t degree = path_degree(trainer, source);
+  bzdi_arena arena = {base, 0};
+  w->index = bzdi_arena_take(&arena, (size_t)n, sizeof(int64_t));
+  w->paths = bzdi_arena_take(&arena, (size_t)(n * (source->degree + 1) * dim), sizeof(float));
+  w->raised = bzdi_arena_take(&arena, degree > source->degree ? (size_t)(n * (degree + 1) * dim) : 0, sizeof(float));
+  w->cond = bzdi_arena_take(&arena, (size_t)(n * net->cond_dim), sizeof(float));
+  w->t = bzdi_arena_take(&arena, (size_t)n, sizeof(float));
+  w->x = bzdi_arena_take(&arena, (size_t)(n * dim), sizeof(float));
+  w->target = bzdi_arena_take(&arena, (size_t)(n * width), sizeof(float));
+  w->out = bzdi_arena_take(&arena, (size_t)(n * width), sizeof(float));
+  w->keep = bzdi_arena_take(&arena, net->cond_dim > 0 ? (size_t)n : 0, 1);
+  w->net = bzdi_arena_take(&arena, net->kind->train_work(net, n), 1);
+  return arena.used;
+}
+
+/* ---- Making and freeing -------------------------------------------------------------------------------------- */
+
+static void drop(void *self) {
+  bzd_trainer *trainer = self;
+  const bzd_context *context = trainer->handle.context;
+  float *arrays[] = {trainer->weights, trainer->grad, trainer->moment1, trainer->moment2, trainer->ema};
+  for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) bzdi_free(context, arrays[i]);
+  bzdi_free(context, trainer->work);
+  bzdi_item_clear(context, &trainer->item);
+  bzdi_meta_clear(context, &trainer->meta);
+  bzdi_release(trainer->net);
+  bzdi_release(trainer->source);
+}
+
+static bzd_status check_source(const bzd_trainer *trainer, const bzd_source *source) {
+  if (source->item.dim != trainer->item.dim)
+    return bzdi_fail(BZD_E_DIMENSION, "source: dim %lld, the student's is %lld", (long long)source->item.dim,
+                     (long long)trainer->item.dim);
+  if (source->item.cond_dim != trainer->item.cond_dim)
+    return bzdi_fail(BZD_E_DIMENSION, "source: cond_dim %lld, the student's is %lld", (long long)source->item.cond_dim,
+                     (long long)trainer->item.cond_dim);
+  if (trainer->kind == BZDI_FLOW_CONTROL && source->degree > trainer->degree)
+    return bzdi_fail(BZD_E_DIMENSION, "source: paths of degree %d, the student's is %d", (int)source->degree,
+                     (int)trainer->degree);
+  return BZD_OK;
+}
+
+static bzd_status take_memory(bzd_trainer *trainer, const float *weights) {
+  const bzd_context *context = trainer->handle.context;
+  size_t count = (size_t)trainer->net->count;
+  work w;
+  trainer->weights = bzdi_malloc(context, count, sizeof(float));
+  trainer->grad = bzdi_malloc(context, count, sizeof(float));
+  trainer->moment1 = bzdi_calloc(context, count, sizeof(float));
+  trainer->moment2 = bzdi_calloc(context, count, sizeof(float));
+  trainer->ema = trainer->config.adam.ema > 0 ? bzdi_malloc(context, count, sizeof(float)) : NULL;
+  trainer->work_bytes = carve(trainer, trainer->source, NULL, &w);
+  trainer->work = bzdi_malloc(context, trainer->work_bytes, 1);
+  if (!trainer->weights || !trainer->grad || !trainer->moment1 || !trainer->moment2 || !trainer->work ||
+      (trainer->config.adam.ema > 0 && !trainer->ema))
+    return bzdi_no_memory("trainer", 5 * count * sizeof(float) + trainer->work_bytes, 1);
+  memcpy(trainer->weights, weights, count * sizeof(float));
+  if (trainer->ema) memcpy(trainer->ema, weights, count * sizeof(float));
+  return BZD_OK;
+}
+
+bzd_status bzdi_trainer_new_net(const bzd_context *context, const bzdi_flow_shape *shape, const float *weights,
+                                const bzd_source *source, const bzdi_trainer_config *config, bzd_trainer **out) {
+  *out = NULL;
+  bzd_trainer *trainer = bzdi_handle_new(context, BZDI_MAGIC_TRAINER, sizeof *trainer, drop);
+  if (!trainer) return bzdi_no_memory("trainer", 1, sizeof *trainer);
+  trainer->config = *config;
+  if (trainer->config.huber_c == 0) trainer->config.huber_c = 0.00054 * (double)shape->item.dim;
+  trainer->kind = shape->kind;
+  trainer->degree = shape->degree;
+  trainer->net = bzdi_retain(shape->net);
+  trainer->source = bzdi_retain(source);
+  trainer->loss = NAN;
+  trainer->smooth_loss = NAN;
+  bzd_status status = bzdi_item_copy(context, &shape->item, &trainer->item);
+  if (status == BZD_OK) status = bzdi_meta_copy(context, &shape->meta, &trainer->meta);
+  if (status == BZD_OK) status = check_source(trainer, source);
+  if (status == BZD_OK) status = take_memory(trainer, weights);
+  if (status != BZD_OK) {
+    bzdi_release(trainer);
+    return status;
+  }
+  *out = trainer;
+  return BZD_OK;
+}
+
+bzd_status bzdi_trainer_new(const bzd_flow *student, const bzd_source *source, const bzdi_trainer_config *config,
+                            bzd_trainer **out) {
+  bzdi_flow_shape shape = {student->kind, student->degree, student->item, student->meta, student->net}; /* borrowed */
+  return bzdi_trainer_new_net(student->handle.context, &shape, student->weights, source, config, out);
+}
+
+/* ---- One step ------------------------------------------------------------------------------------------------ */
+
+typedef struct target_job {
+  const work *w;
+  const float *paths;
+  int64_t n, dim, heads;
+  int32_t degree;
+  int last_only;
+} target_job;
+
+static void target_task(void *arg, int64_t i, int32_t slot) {
+  const target_job *j = arg;
+  int64_t first = i * ROW_BLOCK, n = j->n - first < ROW_BLOCK ? j->n - first : ROW_BLOCK;
+  (void)slot;
+  bzdi_path_targets(n, j->degree, j->dim, j->paths + first * (j->degree + 1) * j->dim, j->w->t + first,
+                    (int32_t)j->heads, j->last_only, j->w->x + first * j->dim,
+                    j->w->target + first * j->heads * j->dim);
+}
+
+/* Samples first.. of the source as rows with targets. */
+static bzd_status make_batch(const bzd_trainer *trainer, const bzd_source *source, int64_t first, int64_t n,
+                             const work *w, bzdi_rows *rows) {
+  const bzdi_trainer_config *config = &trainer->config;
+  const bzdi_net *net = trainer->net;
+  for (int64_t r = 0; r < n; r++) w->index[r] = first + r;
+  BZDI_TRY(source->kind->paths(source, n, w->index, w->paths, net->cond_dim > 0 ? w->cond : NULL, NULL));
+  bzdi_times(config, n, w->index, w->t);
+  *rows = (bzdi_rows){n, w->x, w->t, net->cond_dim > 0 ? w->cond : NULL, NULL};
+  if (net->cond_dim > 0 && config->cond_dropout > 0) {
+    for (int64_t r = 0; r < n; r++)
+      w->keep[r] = bzdi_rng_unit(config->seed, BZD_STREAM_DROPOUT, (uint64_t)w->index[r]) >= config->cond_dropout;
+    rows->keep = w->keep;
+  }
+  target_job job = {
+      w, w->paths, n, net->dim, net->heads, path_degree(trainer, source), trainer->kind == BZDI_FLOW_ENDPOINT};
+  if (job.degree > source->degree) {
+    bzdi_path_elevate(n, source->degree, net->dim, w->paths, job.degree, w->raised);
+    job.paths = w->raised;
+  }
+  bzdi_parallel_for(trainer->handle.context, (n + ROW_BLOCK - 1) / ROW_BLOCK, target_task, &job);
+  return BZD_OK;
+}
+
+/* Names the first tensor whose gradient is not finite. */
+static bzd_status diverged(const bzd_trainer *trainer, double loss) {
+  long long step = (long long)trainer->step + 1;
+  if (!isfinite(loss)) return bzdi_fail(BZD_E_DIVERGED, "step %lld: the loss is %g; nothing was applied", step, loss);
+  for (int32_t i = 0; i < trainer->net->params; i++) {
+    const bzdi_param *param = &trainer->net->param[i];
+    for (int64_t k = 0; k < param->count; k++)
+      if (!isfinite(trainer->grad[param->offset + k]))
+        return bzdi_fail(BZD_E_DIVERGED, "step %lld: gradient of %s, element %lld is %g; nothing was applied", step,
+                         param->name, (long long)k, (double)trainer->grad[param->offset + k]);
+  }
+  return bzdi_fail(BZD_E_DIVERGED, "step %lld: the gradient's norm is not finite; nothing was applied", step);
+}
+
+static bzd_status one_step(bzd_trainer *trainer) {
+  const bzdi_trainer_config *config = &trainer->config;
+  const bzd_context *context = trainer->handle.context;
+  const bzdi_net *net = trainer->net;
+  bzdi_rows rows;
+  work w;
+  carve(trainer, trainer->source, trainer->work, &w);
+  BZDI_TRY(make_batch(trainer, trainer->source, trainer->step * config->batch, config->batch, &w, &rows));
+  net->kind->forward(net, trainer->weights, &rows, w.out, w.net);
+  double loss =
+      bzdi_loss(context, config->loss, config->huber_c, rows.n, net->heads * net->dim, w.out, w.target, w.out);
+  if (!isfinite(loss)) return diverged(trainer, loss);
+  net->kind->backward(net, trainer->weights, &rows, w.out, trainer->grad, w.net);
+  double norm = bzdi_adam_norm(context, net->count, trainer->grad);
+  if (!isfinite(norm)) return diverged(trainer, loss);
+  int64_t k = ++trainer->step;
+  bzdi_adam_step(context, &config->adam, k, norm, net->count, trainer->grad, trainer->weights, trainer->moment1,
+                 trainer->moment2, trainer->ema);
+  trainer->loss = loss;
+  trainer->norm = norm;
+  trainer->rate = bzdi_adam_rate(&config->adam, k);
+  trainer->smooth_sum = 0.99 * trainer->smooth_sum + 0.01 * loss;
+  trainer->smooth_loss = trainer->smooth_sum / (1 - pow(0.99, (double)k));
+  return BZD_OK;
+}
+
+/* ---- Running ------------------------------------------------------------------------------------------------- */
+
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+bzd_status bzdi_trainer_run(bzd_trainer *trainer, int64_t count, bzd_progress_fn progress, void *user) {
+  int64_t steps = trainer->config.adam.steps, left = steps - trainer->step;
+  if (count > 0 && count < left) left = count;
+  double began = seconds();
+  for (int64_t i = 0; i < left; i++) {
+    BZDI_TRY(one_step(trainer));
+    int32_t stop = 0;
+    if (progress) {
+      bzd_progress now = {.struct_size = sizeof now,
+                          .phase = BZD_PHASE_TRAIN,
+                          .step = trainer->step,
+                          .of = steps,
+                          .loss = trainer->loss,
+                          .smooth_loss = trainer->smooth_loss,
+                          .rate = trainer->rate,
+                          .seconds = seconds() - began};
+      stop = progress(user, &now);
+    }
+    if (stop != 0)
+      return bzdi_fail(BZD_E_CANCELLED, "progress callback returned %d after step %lld of %lld", (int)stop,
+                       (long long)trainer->step, (long long)steps);
+    if (atomic_exchange(&trainer->cancel, 0))
+      return bzdi_fail(BZD_E_CANCELLED, "cancelled after step %lld of %lld", (long long)trainer->step,
+                       (long long)steps);
+  }
+  return BZD_OK;
+}
+
+static bzd_status choose(const bzd_trainer *trainer, int32_t which, const float **weights) {
+  if (which == BZDI_USE_EMA && !trainer->ema)
+    return bzdi_fail(BZD_E_STATE, "the trainer keeps no EMA weights (its ema is 0)");
+  *weights = which == BZDI_USE_RAW || !trainer->ema ? trainer->weights : trainer->ema;
+  return BZD_OK;
+}
+
+bzd_status bzdi_trainer_flow(const bzd_trainer *trainer, int32_t which, bzd_flow **out) {
+  const float *weights;
+  *out = NULL;
+  BZDI_TRY(choose(trainer, which, &weights));
+  return bzdi_flow_new_net(trainer->handle.context, trainer->kind, trainer->degree, &trainer->item, &trainer->meta,
+                           trainer->net, weights, out);
+}
+
+bzd_status bzdi_trainer_evaluate(bzd_trainer *trainer, const bzd_source *source, int64_t first, int64_t n,
+                                 int32_t which, double *loss) {
+  const bzdi_trainer_config *config = &trainer->config;
+  const bzd_context *context = trainer->handle.context;
+  const bzdi_net *net = trainer->net;
+  const float *weights;
+  BZDI_TRY(choose(trainer, which, &weights));
+  if (!source) source = trainer->source;
+  BZDI_TRY(check_source(trainer, source));
+  work w;
+  size_t bytes = carve(trainer, source, NULL, &w); /* another source may have paths of a higher degree */
+  void *memory = bytes <= trainer->work_bytes ? trainer->work : bzdi_malloc(context, bytes, 1);
+  if (!memory) return bzdi_no_memory("evaluation", bytes, 1);
+  carve(trainer, source, memory, &w);
+  double total = 0;
+  bzd_status status = BZD_OK;
+  for (int64_t done = 0; status == BZD_OK && done < n; done += config->batch) {
+    bzdi_rows rows;
+    int64_t count = n - done < config->batch ? n - done : config->batch;
+    status = make_batch(trainer, source, first + done, count, &w, &rows);
+    if (status != BZD_OK) break;
+    net->kind->forward(net, weights, &rows, w.out, w.net);
+    total += (double)count *
+             bzdi_loss(context, config->loss, config->huber_c, count, net->heads * net->dim, w.out, w.target, NULL);
+  }
+  if (memory != trainer->work) bzdi_free(context, memory);
+  if (status == BZD_OK) *loss = total / (double)n;
+  return status;
+}
