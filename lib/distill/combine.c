@@ -56,12 +56,13 @@ static bzd_status evaluate(const bzd_ensemble *ensemble, int64_t m, const bzdi_e
   return bzdi_fail(status, "teacher %lld: %s", (long long)m, text);
 }
 
-/* Weights of one row: softmax(-|v_m - c_m|^2 / (2 T^2 dim)) with c_m the mean of the others. */
+/* Weights of one row: softmax(-|v_m - c_m|^2 / (2 T^2 dim)) with c_m the mean of the others. Two members are equally
+ * far from each other, which differences of rounded sums would not always give. */
 static void consensus(const bzd_ensemble *ensemble, int64_t n, int64_t row, int64_t dim, const float *v,
                       double *weight) {
   int64_t count = ensemble->count;
   double distance[MOST] = {0}, least = INFINITY, sum = 0, others = (double)(count - 1);
-  for (int64_t j = 0; count > 1 && j < dim; j++) {
+  for (int64_t j = 0; count > 2 && j < dim; j++) {
     double total = 0;
     for (int64_t m = 0; m < count; m++) total += (double)v[(m * n + row) * dim + j];
     for (int64_t m = 0; m < count; m++) {
@@ -92,7 +93,7 @@ bzd_status bzdi_combine_velocity(const bzd_ensemble *ensemble, const bzdi_eval *
     for (int64_t j = 0; v && j < dim; j++) {
       double sum = 0;
       for (int64_t m = 0; m < count; m++)
-        if (weight[m] > 0) sum += weight[m] * (double)w.v[(m * n + r) * dim + j];
+        if (weight[m] != 0) sum += weight[m] * (double)w.v[(m * n + r) * dim + j]; /* NaN weights must show */
       v[r * dim + j] = (float)sum;
     }
   }
@@ -118,6 +119,23 @@ bzd_status bzdi_combine_mixture(const bzd_ensemble *ensemble, const bzdi_eval *e
     bzdi_eval part = {n, w.x, w.t, eval->cond ? w.cond : NULL, w.index};
     BZDI_TRY(evaluate(ensemble, m, &part, w.v, w.flow));
     for (int64_t i = 0; i < n; i++) memcpy(v + w.place[i] * dim, w.v + i * dim, (size_t)dim * sizeof(float));
+  }
+  return BZD_OK;
+}
+
+bzd_status bzdi_combine_check(const bzd_ensemble *ensemble, const bzdi_eval *eval, const float *v, void *memory) {
+  int64_t n = eval->n, dim = ensemble->flow[0]->item.dim;
+  int mixture = ensemble->combine == BZDI_COMBINE_MIXTURE;
+  work w;
+  carve(ensemble, n, memory, &w);
+  for (int64_t m = 0; m < ensemble->count; m++) {
+    const float *own = mixture ? v : w.v + m * n * dim;
+    for (int64_t r = 0; ensemble->weight[m] > 0 && r < n; r++) {
+      if (mixture && w.member[r] != m) continue;
+      for (int64_t j = 0; j < dim; j++)
+        if (!isfinite(own[r * dim + j]))
+          return bzdi_fail(BZD_E_NUMERIC, "teacher %lld: not finite at t %.6g", (long long)m, (double)eval->t[r]);
+    }
   }
   return BZD_OK;
 }

@@ -11,5 +11,7 @@ bzd_status bzdi_combine_velocity(const bzd_ensemble *ensemble, const bzdi_eval *
                                  void *work);
 /* Each row by the member its sample number draws. */
 bzd_status bzdi_combine_mixture(const bzd_ensemble *ensemble, const bzdi_eval *eval, float *v, void *work);
+/* After either of them, with the same arguments: BZD_E_NUMERIC naming the first member whose velocity is not finite. */
+bzd_status bzdi_combine_check(const bzd_ensemble *ensemble, const bzdi_eval *eval, const float *v, void *work);
 
 #endif

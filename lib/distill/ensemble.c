@@ -93,6 +93,17 @@ void bzdi_ensemble_field(const bzd_ensemble *ensemble, bzdi_field *field) {
   }
 }
 
+static bzd_status checked_velocity(const bzdi_field *field, const bzdi_eval *eval, float *v, void *work) {
+  BZDI_TRY(field_velocity(field, eval, v, work));
+  return bzdi_combine_check(field->self, eval, v, work);
+}
+
+void bzdi_ensemble_checked_field(const bzd_ensemble *ensemble, bzdi_field *field) {
+  bzdi_ensemble_field(ensemble, field);
+  field->velocity = checked_velocity;
+  field->serial = 1; /* only serial fields may fail */
+}
+
 bzd_status bzdi_ensemble_weights(const bzd_ensemble *ensemble, const bzdi_eval *eval, double *weights, void *work) {
   int64_t count = ensemble->count;
   if (ensemble->combine == BZDI_COMBINE_MIXTURE) {

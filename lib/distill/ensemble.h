@@ -35,6 +35,9 @@ struct bzd_ensemble {
 
 bzd_status bzdi_ensemble_new(const bzd_context *context, const bzdi_ensemble_spec *spec, bzd_ensemble **out);
 void bzdi_ensemble_field(const bzd_ensemble *ensemble, bzdi_field *field);
+/* The same field, on the caller's thread alone, that fails naming the teacher whose velocity is not finite: to find out
+ * why a trajectory was lost, at no cost to those that are not. */
+void bzdi_ensemble_checked_field(const bzd_ensemble *ensemble, bzdi_field *field);
 /* Weights [n, count] at rows; what velocity uses. work as the field's. */
 bzd_status bzdi_ensemble_weights(const bzd_ensemble *ensemble, const bzdi_eval *eval, double *weights, void *work);
 /* The member a sample follows in a MIXTURE. */

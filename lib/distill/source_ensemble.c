@@ -7,6 +7,7 @@
 #include "distill/guide.h"
 #include "distill/source.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct ensemble_source {
@@ -60,16 +61,13 @@ static void condition(const ensemble_source *s, int64_t sample, float *out) {
   }
 }
 
+/* A row of data; noise is made by the solver, block by block. */
 static void starting_point(const ensemble_source *s, int64_t sample, int anchored, float *x) {
-  if (anchored) {
-    int64_t row = bzdi_rng_shuffled(s->spec.seed, BZD_STREAM_ORDER, (uint64_t)sample, s->real->n);
-    bzdi_data_rows(s->real, 1, &row, x, NULL);
-  } else if (s->start) {
-    int64_t row = bzdi_rng_shuffled(s->spec.seed, BZD_STREAM_PARTNER, (uint64_t)sample, s->start->n);
-    bzdi_data_rows(s->start, 1, &row, x, NULL);
-  } else {
-    bzdi_rng_normals_at(s->spec.seed, BZD_STREAM_NOISE, &sample, 1, s->source.item.dim, x, s->source.item.dim);
-  }
+  const bzd_data *data = anchored ? s->real : s->start;
+  if (!data) return;
+  uint32_t stream = anchored ? BZD_STREAM_ORDER : BZD_STREAM_PARTNER;
+  int64_t row = bzdi_rng_shuffled(s->spec.seed, stream, (uint64_t)sample, data->n);
+  bzdi_data_rows(data, 1, &row, x, NULL);
 }
 
 /* Trajectories were integrated from 1 to 0: put their states in ascending order. */
@@ -89,17 +87,42 @@ static bzd_status to_paths(const ensemble_source *s, int64_t n, const work *w, b
   if (s->spec.guide != BZDI_GUIDE_FIT)
     return bzdi_guide_paths(s->source.degree, n, dim, w->states, s->spec.guide == BZDI_GUIDE_WAYPOINT,
                             s->spec.guide_time, w->paths);
-  if (s->source.degree == 1) { /* only the ends were kept: reflow */
-    for (int64_t r = 0; r < n; r++)
-      for (int64_t k = 0; k < 2; k++)
-        memcpy(w->paths + (2 * r + k) * dim, w->states + (k * n + r) * dim, (size_t)dim * sizeof(float));
-    return BZD_OK;
-  }
+  if (s->source.degree == 1) /* only the ends were kept: reflow */
+    return bzdi_guide_paths(1, n, dim, w->states, 0, NULL, w->paths);
   bzdi_fit_time_major(s->fit, n, dim, w->states, w->paths);
   if (!spent) return BZD_OK;
   bzdi_fit_residual(s->fit, n, dim, w->states, 1, w->paths, w->residual);
   for (int64_t r = 0; r < n; r++) spent->residual2 += w->residual[r] * w->residual[r];
   return BZD_OK;
+}
+
+/* Runs the solver. When a trajectory was lost it is run again with every teacher looked at, so that the text names the
+ * teacher; rows of the solver become sample numbers. */
+static bzd_status integrate(const ensemble_source *s, const bzdi_solve *solve, int64_t n, const float *x0,
+                            const work *w, bzdi_solved *solved) {
+  const bzd_context *context = s->source.handle.context;
+  const float *cond = s->source.item.cond_dim > 0 ? w->cond : NULL;
+  bzdi_field field;
+  bzdi_ensemble_field(s->ensemble, &field);
+  bzd_status status =
+      bzdi_solve_field(context, &s->ensemble->cache, &field, solve, n, x0, cond, NULL, w->states, 1, solved);
+  if (status == BZD_OK) return BZD_OK;
+  char text[400];
+  long long row;
+  int rest = 0;
+  bzdi_error_copy(text, sizeof text);
+  if (sscanf(text, "row %lld: %n", &row, &rest) != 1 || rest == 0 || row < 0 || row >= n) return status;
+  if (status == BZD_E_NUMERIC) {
+    bzdi_ensemble_checked_field(s->ensemble, &field);
+    bzd_status again =
+        bzdi_solve_field(context, &s->ensemble->cache, &field, solve, n, x0, cond, NULL, w->states, 1, solved);
+    if (again == BZD_E_NUMERIC) {
+      char named[400];
+      bzdi_error_copy(named, sizeof named);
+      if (strncmp(named, "teacher", 7) == 0) return again;
+    }
+  }
+  return bzdi_fail(status, "sample %lld: %s", (long long)w->index[row], text + rest);
 }
 
 /* The rows of a chunk that go this way. */
@@ -117,9 +140,7 @@ static bzd_status one_way(const ensemble_source *s, int anchored, int64_t n, con
     w->place[rows++] = r;
   }
   if (rows == 0) return BZD_OK;
-  bzdi_field field;
   bzdi_solved solved;
-  bzdi_ensemble_field(s->ensemble, &field);
   bzdi_solve solve = {.solver = s->spec.solver == BZDI_SOLVER_AUTO ? BZDI_SOLVER_DOPRI5 : s->spec.solver,
                       .steps = s->spec.steps,
                       .t0 = anchored ? 1 : 0,
@@ -128,10 +149,10 @@ static bzd_status one_way(const ensemble_source *s, int anchored, int64_t n, con
                       .atol = s->spec.atol,
                       .max_steps = 10000,
                       .index = w->index,
+                      .seed = s->spec.seed,
                       .nodes = s->nodes,
                       .node = anchored ? s->backward : s->forward};
-  BZDI_TRY(bzdi_solve_field(s->source.handle.context, &s->ensemble->cache, &field, &solve, rows, w->x,
-                            cond_dim > 0 ? w->cond : NULL, NULL, w->states, 1, &solved));
+  BZDI_TRY(integrate(s, &solve, rows, anchored || s->start ? w->x : NULL, w, &solved));
   if (anchored) reverse(w->states, s->nodes, rows * dim);
   if (spent) {
     spent->paths += rows;
@@ -197,13 +218,22 @@ static void drop(void *self) {
   bzdi_release(s->real);
 }
 
+/* Units: two normalisations must be one; teachers without any may well speak the units of the data. */
+static bzd_status check_real(const bzdi_item *item, const bzdi_item *real) {
+  bzdi_item expected = *item;
+  expected.cond_dim = real->cond_dim;
+  if (!item->scale || !real->scale) {
+    expected.scale = real->scale;
+    expected.offset = real->offset;
+  }
+  return bzdi_item_match("real", real, &expected);
+}
+
 static bzd_status check(const bzdi_item *item, const bzdi_ensemble_source_spec *spec) {
   if (spec->start && spec->start->item.dim != item->dim)
     return bzdi_fail(BZD_E_DIMENSION, "start: dim %lld, expected %lld", (long long)spec->start->item.dim,
                      (long long)item->dim);
-  if (spec->real && spec->real->item.dim != item->dim)
-    return bzdi_fail(BZD_E_DIMENSION, "real: dim %lld, expected %lld", (long long)spec->real->item.dim,
-                     (long long)item->dim);
+  if (spec->real) BZDI_TRY(check_real(item, &spec->real->item));
   if (spec->rho > 0 && !spec->real)
     return bzdi_fail(BZD_E_ARGUMENT, "ensemble source config: rho is %g, but real is NULL", spec->rho);
   if (item->cond_dim == 0) return BZD_OK;
@@ -213,6 +243,10 @@ static bzd_status check(const bzdi_item *item, const bzdi_ensemble_source_spec *
                        (long long)item->cond_dim);
     return BZD_OK;
   }
+  if (spec->rho > 0)
+    return bzdi_fail(BZD_E_ARGUMENT,
+                     "ensemble source config: rho is %g, but real has no conditions to integrate its rows back with",
+                     spec->rho);
   if (!spec->cond || spec->cond_count < 1)
     return bzdi_fail(
         BZD_E_ARGUMENT,
