@@ -248,7 +248,7 @@ static bzd_status choose(const bzd_trainer *trainer, int32_t which, const float 
 }
 
 bzd_status bzdi_trainer_flow(const bzd_trainer *trainer, int32_t which, bzd_flow **out) {
-  const float *weights;
+  const float *weights = NULL;
   *out = NULL;
   BZDI_TRY(choose(trainer, which, &weights));
   return bzdi_flow_new_net(trainer->handle.context, trainer->kind, trainer->degree, &trainer->item, &trainer->meta,
@@ -260,7 +260,7 @@ bzd_status bzdi_trainer_evaluate(bzd_trainer *trainer, const bzd_source *source,
   const bzdi_trainer_config *config = &trainer->config;
   const bzd_context *context = trainer->handle.context;
   const bzdi_net *net = trainer->net;
-  const float *weights;
+  const float *weights = NULL;
   BZDI_TRY(choose(trainer, which, &weights));
   if (!source) source = trainer->source;
   BZDI_TRY(check_source(trainer, source));
