@@ -170,4 +170,4 @@ bzd_status bzdi_block_decode(bzdi_coder *coder, int planes, const unsigned char 
 
 uint32_t bzdi_crc32(uint32_t crc, const void *data, size_t size) { return (uint32_t)crc32_z(crc, data, size); }
 
-const char *bzdi_codec_version(void) { return "zlib " ZLIB_VERSION; }
+const char *bzdi_codec_zlib_version(void) { return zlibVersion(); }

@@ -29,6 +29,6 @@ bzd_status bzdi_block_decode(bzdi_coder *coder, int planes, const unsigned char 
 unsigned char *bzdi_coder_stored(bzdi_coder *coder);
 
 uint32_t bzdi_crc32(uint32_t crc, const void *data, size_t size); /* start with 0 */
-const char *bzdi_codec_version(void);                             /* "zlib 1.2.13" */
+const char *bzdi_codec_zlib_version(void);                        /* of the library in use: "1.2.13" */
 
 #endif
