@@ -124,20 +124,27 @@ bzd_status bzdi_trainer_new(const bzd_flow *student, const bzd_source *source, c
 /* ---- One step ------------------------------------------------------------------------------------------------ */
 
 typedef struct target_job {
+  const bzd_trainer *trainer;
   const work *w;
-  const float *paths;
-  int64_t n, dim, heads;
-  int32_t degree;
-  int last_only;
+  int64_t n;
+  int32_t from, degree; /* of the source's paths and the student's */
 } target_job;
 
 static void target_task(void *arg, int64_t i, int32_t slot) {
   const target_job *j = arg;
-  int64_t first = i * ROW_BLOCK, n = j->n - first < ROW_BLOCK ? j->n - first : ROW_BLOCK;
+  const bzdi_net *net = j->trainer->net;
+  const work *w = j->w;
+  int64_t first = i * ROW_BLOCK, n = j->n - first < ROW_BLOCK ? j->n - first : ROW_BLOCK, dim = net->dim;
+  float *paths = w->paths + first * (j->from + 1) * dim;
   (void)slot;
-  bzdi_path_targets(n, j->degree, j->dim, j->paths + first * (j->degree + 1) * j->dim, j->w->t + first,
-                    (int32_t)j->heads, j->last_only, j->w->x + first * j->dim,
-                    j->w->target + first * j->heads * j->dim);
+  if (j->degree > j->from) {
+    float *raised = w->raised + first * (j->degree + 1) * dim;
+    bzdi_path_elevate(n, j->from, dim, paths, j->degree, raised);
+    paths = raised;
+  }
+  bzdi_times(&j->trainer->config, n, w->index + first, w->t + first);
+  bzdi_path_targets(n, j->degree, dim, paths, w->t + first, (int32_t)net->heads, j->trainer->kind == BZDI_FLOW_ENDPOINT,
+                    w->x + first * dim, w->target + first * net->heads * dim);
 }
 
 /* Samples first.. of the source as rows with targets. */
@@ -147,19 +154,13 @@ static bzd_status make_batch(const bzd_trainer *trainer, const bzd_source *sourc
   const bzdi_net *net = trainer->net;
   for (int64_t r = 0; r < n; r++) w->index[r] = first + r;
   BZDI_TRY(source->kind->paths(source, n, w->index, w->paths, net->cond_dim > 0 ? w->cond : NULL, NULL));
-  bzdi_times(config, n, w->index, w->t);
   *rows = (bzdi_rows){n, w->x, w->t, net->cond_dim > 0 ? w->cond : NULL, NULL};
   if (net->cond_dim > 0 && config->cond_dropout > 0) {
     for (int64_t r = 0; r < n; r++)
       w->keep[r] = bzdi_rng_unit(config->seed, BZD_STREAM_DROPOUT, (uint64_t)w->index[r]) >= config->cond_dropout;
     rows->keep = w->keep;
   }
-  target_job job = {
-      w, w->paths, n, net->dim, net->heads, path_degree(trainer, source), trainer->kind == BZDI_FLOW_ENDPOINT};
-  if (job.degree > source->degree) {
-    bzdi_path_elevate(n, source->degree, net->dim, w->paths, job.degree, w->raised);
-    job.paths = w->raised;
-  }
+  target_job job = {trainer, w, n, source->degree, path_degree(trainer, source)};
   bzdi_parallel_for(trainer->handle.context, (n + ROW_BLOCK - 1) / ROW_BLOCK, target_task, &job);
   return BZD_OK;
 }

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* One list serves saving and loading. */
+/* One list serves saving and loading; ranges as in trainer.h. */
 typedef struct number {
   const char *key;
   double low, high;
@@ -21,10 +21,10 @@ static void list(bzdi_trainer_config *config, number numbers[NUMBERS]) {
   bzdi_adam_config *adam = &config->adam;
   const number all[NUMBERS] = {
       {"trainer.rate", 1e-12, 1, &adam->rate},        {"trainer.final_rate", 0, 1, &adam->final_rate},
-      {"trainer.beta1", 0, 1, &adam->beta1},          {"trainer.beta2", 0, 1, &adam->beta2},
+      {"trainer.beta1", 0, 0.999999, &adam->beta1},   {"trainer.beta2", 0, 0.999999, &adam->beta2},
       {"trainer.epsilon", 1e-30, 1, &adam->epsilon},  {"trainer.weight_decay", 0, 1, &adam->weight_decay},
-      {"trainer.clip", 0, 1e30, &adam->clip},         {"trainer.ema", 0, 1, &adam->ema},
-      {"trainer.huber_c", 0, 1e30, &config->huber_c}, {"trainer.u_shape", 1e-6, 30, &config->u_shape},
+      {"trainer.clip", 0, 1e30, &adam->clip},         {"trainer.ema", 0, 0.999999, &adam->ema},
+      {"trainer.huber_c", 0, 1e30, &config->huber_c}, {"trainer.u_shape", 1e-3, 30, &config->u_shape},
       {"trainer.at_zero", 0, 1, &config->at_zero},    {"trainer.cond_dropout", 0, 1, &config->cond_dropout}};
   memcpy(numbers, all, sizeof all);
 }
