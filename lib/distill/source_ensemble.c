@@ -141,7 +141,7 @@ static bzd_status one_way(const ensemble_source *s, int anchored, int64_t n, con
   }
   if (rows == 0) return BZD_OK;
   bzdi_solved solved;
-  bzdi_solve solve = {.solver = s->spec.solver == BZDI_SOLVER_AUTO ? BZDI_SOLVER_DOPRI5 : s->spec.solver,
+  bzdi_solve solve = {.solver = s->spec.solver,
                       .steps = s->spec.steps,
                       .t0 = anchored ? 1 : 0,
                       .t1 = anchored ? 0 : 1,
@@ -164,6 +164,19 @@ static bzd_status one_way(const ensemble_source *s, int anchored, int64_t n, con
   return BZD_OK;
 }
 
+/* How many rows of a chunk go which way changes from call to call; the solver's workspace is to hold them all at once,
+ * so that later calls allocate nothing. */
+static bzd_status reserve(const ensemble_source *s, int64_t n) {
+  const bzd_context *context = s->source.handle.context;
+  bzdi_field field;
+  bzdi_ensemble_field(s->ensemble, &field);
+  size_t bytes = bzdi_solve_bytes(context, &field, s->spec.solver, n < s->chunk ? n : s->chunk);
+  void *memory = bzdi_cache_take(&s->ensemble->cache, context, bytes);
+  if (!memory) return bzdi_no_memory("source", 1, bytes);
+  bzdi_cache_give(&s->ensemble->cache, context, memory);
+  return BZD_OK;
+}
+
 static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t *index, float *paths, float *cond,
                              bzdi_spent *spent) {
   const ensemble_source *s = (const ensemble_source *)source;
@@ -171,6 +184,7 @@ static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t 
   work w;
   bzdi_cache *cache = &((bzd_source *)(uintptr_t)source)->cache; /* a workspace is no change a reader can see */
   size_t bytes = carve(s, NULL, &w);
+  if (s->spec.rho > 0 && s->spec.rho < 1) BZDI_TRY(reserve(s, n));
   void *memory = bzdi_cache_take(cache, source->handle.context, bytes);
   if (!memory) return bzdi_no_memory("source", 1, bytes);
   carve(s, memory, &w);
@@ -285,6 +299,7 @@ bzd_status bzdi_source_new_ensemble(const bzd_ensemble *ensemble, const void *fi
   s->source.kind = &kind;
   s->source.degree = fit->degree;
   s->spec = *spec;
+  if (spec->solver == BZDI_SOLVER_AUTO) s->spec.solver = BZDI_SOLVER_DOPRI5;
   s->fit = fit;
   s->ensemble = bzdi_retain(ensemble);
   s->fitter = bzdi_retain(fitter);

@@ -137,6 +137,9 @@ static bzd_status collect(const job *j, int32_t slots, bzdi_tally *sum) {
   return sum->status;
 }
 
+/* A tally, then the solver's work. */
+static size_t slot_bytes(size_t work) { return 64 + (work + 63) / 64 * 64; }
+
 static bzd_status run_all(const bzd_context *context, bzdi_cache *cache, job *j, size_t work, int serial,
                           bzdi_solved *solved) {
   int32_t slots = serial ? 1 : bzdi_slots(context);
@@ -145,7 +148,7 @@ static bzd_status run_all(const bzd_context *context, bzdi_cache *cache, job *j,
   _Static_assert(sizeof(bzdi_tally) <= 64, "a tally takes the first 64 bytes of a slot");
   *solved = (bzdi_solved){0};
   if (blocks == 0) return BZD_OK;
-  j->slot_bytes = 64 + (work + 63) / 64 * 64;
+  j->slot_bytes = slot_bytes(work);
   if (work > SIZE_MAX / 1024) return bzdi_no_memory("solver", work, (size_t)slots);
   j->memory = bzdi_cache_take(cache, context, j->slot_bytes * (size_t)slots);
   if (!j->memory) return bzdi_no_memory("solver", j->slot_bytes, (size_t)slots);
@@ -180,6 +183,12 @@ static bzd_status run_all(const bzd_context *context, bzdi_cache *cache, job *j,
   if (status != BZD_OK) return status;
   *solved = (bzdi_solved){(double)sum.nfe / (double)total, sum.nfe_max, sum.rejected};
   return BZD_OK;
+}
+
+size_t bzdi_solve_bytes(const bzd_context *context, const bzdi_field *field, int32_t solver, int64_t n) {
+  int64_t rows = bzdi_field_block(field) < n ? bzdi_field_block(field) : n;
+  size_t work = solver == BZDI_SOLVER_DOPRI5 ? bzdi_dopri5_work(field, rows) : bzdi_fixed_work(field, rows);
+  return slot_bytes(work) * (field->serial ? 1 : (size_t)bzdi_slots(context));
 }
 
 bzd_status bzdi_solve_field(const bzd_context *context, bzdi_cache *cache, const bzdi_field *field,
