@@ -128,7 +128,11 @@ bzd_status bzd_checkpoint_open_file(const bzd_context *context, const char *path
   BZDI_TRY(read_limits(limits, &values));
   bzdi_reader reader;
   BZDI_TRY(bzdi_reader_file(context, path, &reader));
-  return bzdi_done(open_reader(context, &reader, &values, out));
+  bzd_status status = open_reader(context, &reader, &values, out);
+  if (status == BZD_OK) return bzdi_done(status);
+  char text[400]; /* what is wrong inside does not know the file's name */
+  bzdi_error_copy(text, sizeof text);
+  return bzdi_fail(status, "%s: %s", path, text);
 }
 
 bzd_status bzd_checkpoint_open_buffer(const bzd_context *context, const void *data, size_t size,

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "store/bytes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -93,6 +94,8 @@ bzd_status bzdi_meta_set(const bzd_context *context, bzdi_meta *meta, const char
   if (strlen(value) > MOST_VALUE)
     return bzdi_fail(BZD_E_ARGUMENT, "metadata '%s': value has %zu bytes, expected at most %d", key, strlen(value),
                      MOST_VALUE);
+  if (!bzdi_is_utf8((const unsigned char *)value, strlen(value)))
+    return bzdi_fail(BZD_E_ARGUMENT, "metadata '%s': value is not UTF-8", key);
   if (!found && meta->count == MOST_PAIRS) return bzdi_fail(BZD_E_LIMIT, "metadata: %d keys are the most", MOST_PAIRS);
   if (!found) BZDI_TRY(grow(context, meta));
   char *new_value = copy_text(context, value), *new_key = found ? NULL : copy_text(context, key);

@@ -23,6 +23,23 @@ int bzdi_all_zero(const unsigned char *from, size_t count) {
   return 1;
 }
 
+int bzdi_is_utf8(const unsigned char *text, size_t size) {
+  for (size_t i = 0; i < size;) {
+    unsigned char c = text[i];
+    int more = c < 0x80 ? 0 : c >= 0xC2 && c < 0xE0 ? 1 : c >= 0xE0 && c < 0xF0 ? 2 : c >= 0xF0 && c < 0xF5 ? 3 : -1;
+    if (c == 0 || more < 0 || size - i <= (size_t)more) return 0;
+    for (int k = 1; k <= more; k++)
+      if ((text[i + (size_t)k] & 0xC0) != 0x80) return 0;
+    /* Longer than needed, surrogates, beyond U+10FFFF. */
+    unsigned char next = more > 0 ? text[i + 1] : 0;
+    if ((c == 0xE0 && next < 0xA0) || (c == 0xED && next >= 0xA0) || (c == 0xF0 && next < 0x90) ||
+        (c == 0xF4 && next >= 0x90))
+      return 0;
+    i += (size_t)more + 1;
+  }
+  return 1;
+}
+
 int bzdi_add64(uint64_t *sum, uint64_t value) { return !__builtin_add_overflow(*sum, value, sum); }
 int bzdi_mul64(uint64_t *product, uint64_t value) { return !__builtin_mul_overflow(*product, value, product); }
 

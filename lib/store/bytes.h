@@ -17,6 +17,9 @@ uint64_t bzdi_get64(const unsigned char *from);
 /* 1 when all count bytes are 0. */
 int bzdi_all_zero(const unsigned char *from, size_t count);
 
+/* Whether the bytes are UTF-8 as RFC 3629 has it, without NUL. */
+int bzdi_is_utf8(const unsigned char *text, size_t size);
+
 /* *sum += value, *product *= value; 0 when that passes 64 bits. */
 int bzdi_add64(uint64_t *sum, uint64_t value);
 int bzdi_mul64(uint64_t *product, uint64_t value);

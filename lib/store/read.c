@@ -92,7 +92,8 @@ static bzd_status check_limits(const opening *o, uint64_t size) {
 static bzd_status check_value(const char *key, uint32_t type, const unsigned char *value, uint32_t size) {
   if (type < BZDI_I64 || type > BZDI_BYTES) return bzdi_fail(BZD_E_CORRUPT, "%s: type %u is not known", key, type);
   if (type <= BZDI_F64 && size != 8) return corrupt(key, size, 8);
-  if (type == BZDI_STR && memchr(value, 0, size)) return bzdi_fail(BZD_E_CORRUPT, "%s: a NUL inside a string", key);
+  if (type == BZDI_STR && !bzdi_is_utf8(value, size))
+    return bzdi_fail(BZD_E_CORRUPT, "%s: a string that is not UTF-8", key);
   return BZD_OK;
 }
 
