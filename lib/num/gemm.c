@@ -101,20 +101,15 @@ size_t bzdi_gemm_scratch(int64_t m, int64_t n, int64_t k) {
   return ((size_t)round_up(m, 16) + (size_t)round_up(n, 16)) * (size_t)k * sizeof(float) + 64;
 }
 
-/* Rows of A as tiles [k][rows], so that a tile reads one line of memory at a time. */
+/* Rows of a transposed A as tiles [k][rows], so that a tile reads one line of memory at a time. */
 static void pack_rows(const product *g, int64_t chunk) {
   int64_t first = chunk * ROW_CHUNK, end = first + ROW_CHUNK < g->m ? first + ROW_CHUNK : g->m;
   for (int64_t i = first; i < end;) {
     int32_t rows = tile_rows(end - i);
     const float *in = g->a + i * g->a_row;
     float *out = g->packed_a + i * g->k;
-    if (g->a_row == 1) {
-      for (int64_t p = 0; p < g->k; p++)
-        for (int32_t r = 0; r < rows; r++) out[p * rows + r] = in[p * g->a_column + r];
-    } else {
-      for (int32_t r = 0; r < rows; r++)
-        for (int64_t p = 0; p < g->k; p++) out[p * rows + r] = in[r * g->a_row + p * g->a_column];
-    }
+    for (int64_t p = 0; p < g->k; p++)
+      for (int32_t r = 0; r < rows; r++) out[p * rows + r] = in[p * g->a_column + r * g->a_row];
     i += rows;
   }
 }
@@ -138,6 +133,11 @@ static void own_task(void *arg, int64_t i, int32_t slot) {
     int32_t rows = tile_rows(end - row);
     bzdi_tile_job job = {g->k,          g->packed_a + row * g->k, 1,     rows, g->packed_b + j * g->k, NULL, 0,
                          g->accumulate, g->c + row * g->ldc + j,  g->ldc};
+    if (g->a_column == 1) { /* rows are lines of memory already */
+      job.a = g->a + row * g->a_row;
+      job.a_row = g->a_row;
+      job.a_column = 1;
+    }
     g->kernels->tile(&job, rows, columns);
     row += rows;
   }
@@ -195,7 +195,7 @@ void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int
   g.chunks = (m + ROW_CHUNK - 1) / ROW_CHUNK;
   g.packed_b = scratch;
   g.packed_a = g.packed_b + round_up(n, 16) * k;
-  bzdi_parallel_for(context, g.panels + g.chunks, pack_task, &g);
+  bzdi_parallel_for(context, g.panels + (a_column == 1 ? 0 : g.chunks), pack_task, &g);
   bzdi_parallel_for(context, g.panels * g.chunks, own_task, &g);
 }
 
