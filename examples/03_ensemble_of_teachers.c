@@ -19,7 +19,7 @@ static void check(bzd_status status) {
 static void make_moons(int64_t n, float *rows) {
   check(bzd_noise(1, BZD_STREAM_USER, 0, n, 2, rows));
   for (int64_t i = 0; i < n; i++) {
-    double angle = 3.141592653589793 * (double)(i / 2) / (double)(n / 2), side = i % 2 ? -1 : 1;
+    double angle = 3.141592653589793 * fmod(0.6180339887498949 * (double)i, 1), side = i % 2 ? -1 : 1;
     rows[2 * i] = (float)(side * (cos(angle) - 0.5) + 0.07 * rows[2 * i]);
     rows[2 * i + 1] = (float)(side * (sin(angle) - 0.25) + 0.07 * rows[2 * i + 1]);
   }
