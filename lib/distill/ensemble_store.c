@@ -38,7 +38,7 @@ static bzd_status load_member(const bzd_context *context, const bzdi_store *stor
   if (!(*weight >= 0 && *weight <= 1)) return bzdi_fail(BZD_E_CORRUPT, "%s is %g, expected 0..1", key, *weight);
   snprintf(key, sizeof key, "ensemble.guidance.%lld", (long long)m);
   BZDI_TRY(bzdi_store_get_f64(store, BZDI_META, key, guidance));
-  if (!isfinite(*guidance)) return bzdi_fail(BZD_E_CORRUPT, "%s is %g", key, *guidance);
+  if (!(fabs(*guidance) <= 1000)) return bzdi_fail(BZD_E_CORRUPT, "%s is %g, expected -1000..1000", key, *guidance);
   snprintf(prefix, sizeof prefix, "%d.", (int)m);
   return bzdi_flow_load(context, store, prefix, BZDI_ROLE_PARAMETER, flow);
 }
@@ -55,8 +55,10 @@ bzd_status bzdi_ensemble_load(const bzd_context *context, const bzdi_store *stor
   BZDI_TRY(bzdi_store_get_i64(store, BZDI_META, "ensemble.rule", BZDI_RULE_UNIFORM, BZDI_RULE_CONSENSUS, &rule));
   BZDI_TRY(bzdi_store_get_u64(store, BZDI_META, "ensemble.seed", &spec.seed));
   BZDI_TRY(bzdi_store_get_f64(store, BZDI_META, "ensemble.temperature", &spec.temperature));
-  if (!(spec.temperature > 0) || !isfinite(spec.temperature))
-    return bzdi_fail(BZD_E_CORRUPT, "ensemble.temperature is %g, expected above 0", spec.temperature);
+  if (!(spec.temperature >= 1e-6 && spec.temperature <= 1e6))
+    return bzdi_fail(BZD_E_CORRUPT, "ensemble.temperature is %g, expected 1e-06..1e+06", spec.temperature);
+  if (combine == BZDI_COMBINE_MIXTURE && rule == BZDI_RULE_CONSENSUS)
+    return bzdi_fail(BZD_E_CORRUPT, "ensemble.rule is %lld, which a mixture does not have", (long long)rule);
   spec.combine = (int32_t)combine;
   spec.rule = (int32_t)rule;
   bzd_status status = BZD_OK;
@@ -64,7 +66,8 @@ bzd_status bzdi_ensemble_load(const bzd_context *context, const bzdi_store *stor
     status = load_member(context, store, m, &weight[m], &guidance[m], &flow[m]);
     sum += weight[m];
   }
-  if (status == BZD_OK && !(sum > 0)) status = bzdi_fail(BZD_E_CORRUPT, "ensemble weights add up to %g", sum);
+  if (status == BZD_OK && !(fabs(sum - 1) < 1e-9))
+    status = bzdi_fail(BZD_E_CORRUPT, "ensemble weights add up to %.12g, expected 1", sum);
   if (status == BZD_OK) status = bzdi_ensemble_new(context, &spec, out);
   if (status == BZD_E_DIMENSION) status = bzdi_fail(BZD_E_CORRUPT, "members of the ensemble differ in shape");
   /* The weights were a simplex when they were saved: take their bits, not a second scaling. */
