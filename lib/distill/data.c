@@ -82,6 +82,8 @@ static bzd_status normalise(bzd_data *data, const bzdi_data_spec *spec) {
       for (int64_t i = 0; i < data->n; i++) squares += (value_at(data, i, j) - mean) * (value_at(data, i, j) - mean);
       double deviation = data->n > 1 ? sqrt(squares / (double)(data->n - 1)) : 0;
       scale[j] = (float)deviation > 0 ? (float)deviation : 1;
+      if (!isfinite(scale[j])) /* beyond float32, though every value is within */
+        return bzdi_fail(BZD_E_NUMERIC, "data: standard deviation of column %lld is %g", (long long)j, deviation);
       offset[j] = (float)mean;
     }
   }

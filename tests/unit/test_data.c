@@ -125,6 +125,10 @@ static void test_refusals(void **state) {
   wrong[1] = -1;
   FAILS(BZD_E_ARGUMENT, "row 1 is -1", bzdi_data_new(NULL, &spec, &data));
   spec = floats();
+  spec.normalise = BZDI_NORMALISE_STANDARDISE;
+  for (int i = 0; i < N; i++) rows[i * STRIDE + 2] = i % 2 ? 3.4e38f : -3.4e38f;
+  FAILS(BZD_E_NUMERIC, "deviation of column 2", bzdi_data_new(NULL, &spec, &data));
+  spec = floats();
   spec.cond = given;
   spec.item.cond_dim = 1;
   FAILS(BZD_E_NUMERIC, "row 2", bzdi_data_new(NULL, &spec, &data));
