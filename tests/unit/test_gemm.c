@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* Products against a triple loop in double; the same bits for any threads, and for a row whatever goes with it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "num/gemm.h"
+#include "num/kernel.h"
+#include "numbers.h"
+
+#include <float.h>
+#include <string.h>
+
+/* |computed - exact| <= (k + 2) eps sum |a b|: any order of additions, fused or not. */
+static void check(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column, const float *b,
+                  int64_t b_row, int64_t b_column, const float *before, const float *c, int64_t ldc) {
+  for (int64_t i = 0; i < m; i++)
+    for (int64_t j = 0; j < n; j++) {
+      double sum = before ? (double)before[i * ldc + j] : 0, size = fabs(sum);
+      for (int64_t p = 0; p < k; p++) {
+        double term = (double)a[i * a_row + p * a_column] * (double)b[p * b_row + j * b_column];
+        sum += term;
+        size += fabs(term);
+      }
+      if (!(fabs(sum - (double)c[i * ldc + j]) <= (double)(k + 2) * (double)FLT_EPSILON * size))
+        fail_msg("%lld x %lld x %lld: element %lld, %lld is %g, expected %g", (long long)m, (long long)n, (long long)k,
+                 (long long)i, (long long)j, (double)c[i * ldc + j], sum);
+    }
+}
+
+static void one_shape(int way, int64_t m, int64_t n, int64_t k, int transposed_a, int transposed_b, int accumulate) {
+  float *a = numbers_floats(1, m * k, 0, 1), *b = numbers_floats(2, k * n, 0, 1);
+  int64_t ldc = n + 3;
+  float *c = numbers_floats(3, m * ldc, 0, 1), *before = malloc((size_t)(m * ldc) * sizeof *before);
+  memcpy(before, c, (size_t)(m * ldc) * sizeof *c);
+  size_t bytes = (bzdi_gemm_scratch(m, n, k) + 63) / 64 * 64;
+  void *scratch = aligned_alloc(64, bytes);
+  int64_t a_row = transposed_a ? 1 : k, a_column = transposed_a ? m : 1;
+  int64_t b_row = transposed_b ? 1 : n, b_column = transposed_b ? k : 1;
+  bzdi_gemm_by(way, NULL, m, n, k, a, a_row, a_column, b, b_row, b_column, c, ldc, accumulate, scratch);
+  check(m, n, k, a, a_row, a_column, b, b_row, b_column, accumulate ? before : NULL, c, ldc);
+  for (int64_t i = 0; i < m; i++) /* columns beyond n are not ours */
+    assert_memory_equal(c + i * ldc + n, before + i * ldc + n, 3 * sizeof *c);
+  free(a), free(b), free(c), free(before), free(scratch);
+}
+
+static void test_all_forms(void **state) {
+  (void)state;
+  static const int64_t sizes[][3] = {{1, 1, 1},     {6, 64, 5},   {7, 65, 33}, {13, 2, 128},
+                                     {100, 130, 1}, {97, 34, 96}, {2, 128, 70}};
+  for (int way = BZDI_GEMM_OWN; way <= BZDI_GEMM_BLIS; way++)
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+      for (int form = 0; form < 8; form++)
+        one_shape(way, sizes[s][0], sizes[s][1], sizes[s][2], form & 1, form >> 1 & 1, form >> 2);
+}
+
+static void test_random_shapes(void **state) {
+  (void)state;
+  uint64_t seed = 9;
+  for (int i = 0; i < 60; i++) {
+    int64_t m = 1 + (int64_t)(70 * numbers_uniform(&seed)), n = 1 + (int64_t)(140 * numbers_uniform(&seed));
+    one_shape(BZDI_GEMM_RULE, m, n, 1 + (int64_t)(70 * numbers_uniform(&seed)), i & 1, i >> 1 & 1, i >> 2 & 1);
+  }
+}
+
+static void test_same_bits_for_any_threads(void **state) {
+  (void)state;
+  enum { M = 250, N = 300, K = 90 };
+  float *a = numbers_floats(1, M * K, 0, 1), *b = numbers_floats(2, K * N, 0, 1);
+  float *first = calloc(M * N, sizeof *first), *c = calloc(M * N, sizeof *c);
+  void *scratch = aligned_alloc(64, (bzdi_gemm_scratch(M, N, K) + 63) / 64 * 64);
+  for (int way = BZDI_GEMM_OWN; way <= BZDI_GEMM_BLIS; way++) {
+    static const int32_t threads[] = {1, 2, 3, 8};
+    for (int t = 0; t < 4; t++) {
+      bzd_context *context = numbers_context(threads[t]);
+      assert_non_null(context);
+      bzdi_gemm_by(way, context, M, N, K, a, 1, M, b, N, 1, t == 0 ? first : c, N, 0, scratch);
+      if (t > 0) assert_memory_equal(first, c, sizeof(float) * M * N);
+      bzdi_release(context);
+    }
+  }
+  free(a), free(b), free(c), free(first), free(scratch);
+}
+
+static double slow_silu(double z) { return z / (1 + exp(-z)); }
+
+static void test_packed(void **state) {
+  (void)state;
+  enum { M = 101, N = 139, K = 57 };
+  float *a = numbers_floats(1, M * K, 0, 1), *w = numbers_floats(2, N * K, 0, 0.2), *bias = numbers_floats(3, N, 0, 1);
+  float *packed = aligned_alloc(64, (bzdi_packed_floats(K, N) * sizeof(float) + 63) / 64 * 64);
+  static float c[M * N], row[N];
+  bzdi_pack(K, N, w, 1, K, packed); /* weights [out, in] */
+  for (int silu = 0; silu < 2; silu++) {
+    bzdi_packed_gemm(M, N, K, a, K, packed, bias, silu, c, N);
+    for (int64_t i = 0; i < M; i++)
+      for (int64_t j = 0; j < N; j++) {
+        double sum = (double)bias[j];
+        for (int64_t p = 0; p < K; p++) sum += (double)a[i * K + p] * (double)w[j * K + p];
+        assert_true(fabs((silu ? slow_silu(sum) : sum) - (double)c[i * N + j]) < 2e-5);
+      }
+    /* A row's bits do not depend on the rows beside it. */
+    for (int64_t m = 1; m <= M; m++) {
+      static float part[M * N];
+      bzdi_packed_gemm(m, N, K, a, K, packed, bias, silu, part, N);
+      assert_memory_equal(part, c, sizeof(float) * (size_t)(m * N));
+    }
+    for (int64_t i = 0; i < M; i++) {
+      bzdi_packed_gemm(1, N, K, a + i * K, K, packed, bias, silu, row, N);
+      assert_memory_equal(row, c + i * N, sizeof row);
+    }
+  }
+  bzdi_packed_gemm(M, N, K, a, K, packed, NULL, 0, c, N);
+  check(M, N, K, a, K, 1, w, 1, K, NULL, c, N);
+  free(a), free(w), free(bias), free(packed);
+}
+
+/* Every table this CPU runs, one tile of each size. */
+static void test_every_table(void **state) {
+  (void)state;
+  int tables = 0;
+  for (int32_t i = 0; bzdi_kernels_at(i); i++, tables++) {
+    const bzdi_kernels *kernels = bzdi_kernels_at(i);
+    enum { K = 19 };
+    for (int32_t rows = 1; rows <= BZDI_TILE_MOST; rows++)
+      for (int32_t columns = 1; columns <= kernels->panel; columns++) {
+        int32_t width = (columns + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
+        static float b[K * 64], c[6 * 64], a[6 * K];
+        uint64_t seed = 3;
+        memset(b, 0, sizeof b);
+        for (int j = 0; j < rows * K; j++) a[j] = (float)numbers_normal(&seed);
+        for (int p = 0; p < K; p++)
+          for (int j = 0; j < columns; j++) b[p * width + j] = (float)numbers_normal(&seed);
+        bzdi_tile_job job = {K, a, K, 1, b, NULL, 0, 0, c, 64};
+        kernels->tile(&job, rows, columns);
+        check(rows, columns, K, a, K, 1, b, width, 1, NULL, c, 64);
+      }
+  }
+  assert_true(tables >= 1);
+}
+
+static void test_description(void **state) {
+  (void)state;
+  char text[160], cut[8];
+  size_t length = bzdi_gemm_describe(text, sizeof text);
+  assert_int_equal(length, strlen(text));
+  assert_non_null(strstr(text, "blis"));
+  assert_int_equal(bzdi_gemm_describe(cut, sizeof cut), length);
+  assert_int_equal(strlen(cut), 7);
+  assert_int_equal(bzdi_gemm_warm(NULL), BZD_OK);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_forms),
+                                     cmocka_unit_test(test_random_shapes),
+                                     cmocka_unit_test(test_same_bits_for_any_threads),
+                                     cmocka_unit_test(test_packed),
+                                     cmocka_unit_test(test_every_table),
+                                     cmocka_unit_test(test_description)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
