@@ -49,6 +49,7 @@ int main(int argc, char **argv) {
       static char title[64]; /* argp names the program by argv[0] */
       snprintf(title, sizeof title, "bezdist %s", commands[i].name);
       argv[1] = title;
+      argp_err_exit_status = EXIT_USAGE;
       return commands[i].run(argc - 1, argv + 1);
     }
   fprintf(stderr, "bezdist: no command '%s'; 'bezdist --help' lists them\n", argv[1]);

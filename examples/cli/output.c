@@ -55,22 +55,25 @@ void print_rows(const struct common *common, json_t *rows, const char *const *ke
     }
     return;
   }
-  char text[64];
-  for (const char *const *key = keys; *key; key++) { /* a column nobody filled is left out */
-    bool used = false;
-    json_array_foreach(rows, index, row) used = used || json_object_get(row, *key);
-    if (used) printf("%12s", *key);
-  }
-  putchar('\n');
-  json_array_foreach(rows, index, row) {
+  /* A column is as wide as its widest cell; one that nobody filled is left out. Words to the left, numbers right. */
+  char text[128];
+  for (int line = -1; line < (int)json_array_size(rows); line++) {
     for (const char *const *key = keys; *key; key++) {
-      bool used = false;
-      size_t other_index;
-      json_t *other;
-      json_array_foreach(rows, other_index, other) used = used || json_object_get(other, *key);
+      size_t width = strlen(*key);
+      bool used = false, words = false;
+      json_array_foreach(rows, index, row) {
+        const json_t *value = json_object_get(row, *key);
+        cell(value, text, sizeof text);
+        used = used || value;
+        words = words || json_is_string(value);
+        if (strlen(text) > width) width = strlen(text);
+      }
       if (!used) continue;
-      cell(json_object_get(row, *key), text, sizeof text);
-      printf("%12s", text);
+      if (line < 0)
+        snprintf(text, sizeof text, "%s", *key);
+      else
+        cell(json_object_get(json_array_get(rows, (size_t)line), *key), text, sizeof text);
+      printf("%*s  ", words ? -(int)width : (int)width, text);
     }
     putchar('\n');
   }
