@@ -119,6 +119,14 @@ static bzd_status open_reader(const bzd_context *context, const bzdi_reader *rea
   return status;
 }
 
+/* What is wrong inside a file does not know the file's name. */
+static bzd_status in_file(bzd_status status, const char *path) {
+  if (status == BZD_OK) return status;
+  char text[400];
+  bzdi_error_copy(text, sizeof text);
+  return bzdi_fail(status, "%s: %s", path, text);
+}
+
 bzd_status bzd_checkpoint_open_file(const bzd_context *context, const char *path, const bzd_limits *limits,
                                     bzd_checkpoint **out) {
   BZDI_OUT(out);
@@ -129,10 +137,7 @@ bzd_status bzd_checkpoint_open_file(const bzd_context *context, const char *path
   bzdi_reader reader;
   BZDI_TRY(bzdi_reader_file(context, path, &reader));
   bzd_status status = open_reader(context, &reader, &values, out);
-  if (status == BZD_OK) return bzdi_done(status);
-  char text[400]; /* what is wrong inside does not know the file's name */
-  bzdi_error_copy(text, sizeof text);
-  return bzdi_fail(status, "%s: %s", path, text);
+  return bzdi_done(in_file(status, path));
 }
 
 bzd_status bzd_checkpoint_open_buffer(const bzd_context *context, const void *data, size_t size,
@@ -199,5 +204,5 @@ bzd_status bzd_flow_load(const bzd_context *context, const char *path, bzd_flow 
   BZDI_TRY(bzd_checkpoint_open_file(context, path, NULL, &checkpoint));
   bzd_status status = bzd_checkpoint_get_flow(checkpoint, BZD_WEIGHTS_AUTO, out);
   bzd_checkpoint_destroy(checkpoint);
-  return bzdi_done(status);
+  return bzdi_done(in_file(status, path));
 }
