@@ -262,7 +262,7 @@ static void test_failures(void **state) {
   bzdi_solve solve = plain(BZDI_SOLVER_DOPRI5, 0);
   solve.rtol = solve.atol = 1e-9;
   solve.max_steps = 3;
-  FAILS(BZD_E_STEPS, "row 0: 3 steps", bzdi_solve_flow(good, 1, &solve, 4, x0 + 1, NULL, out, NULL, 0, NULL, &solved));
+  FAILS(BZD_E_STEPS, "row 0: 3 steps", bzdi_solve_flow(good, 1, &solve, 3, x0 + 1, NULL, out, NULL, 0, NULL, &solved));
   int64_t seen = 0;
   solve = plain(BZDI_SOLVER_EULER, 2);
   solve.progress = stop_progress;
