@@ -7,6 +7,7 @@
 #include "num/gemm.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* One list serves saving and loading; ranges as in trainer.h. */
@@ -81,7 +82,9 @@ bzd_status bzdi_trainer_store(const bzd_trainer *trainer, bzdi_store *store) {
   BZDI_TRY(bzdi_store_set_f64(store, BZDI_STAT, "trainer.last_norm", trainer->norm, 0));
   BZDI_TRY(bzdi_store_set_f64(store, BZDI_STAT, "trainer.smooth_sum", trainer->smooth_sum, 0));
   bzdi_gemm_describe(kernels, sizeof kernels);
-  BZDI_TRY(bzdi_store_set_str(store, BZDI_STAT, "trainer.library", "0.1.0", 0));
+  char version[32];
+  snprintf(version, sizeof version, "%d.%d.%d", BZD_VERSION_MAJOR, BZD_VERSION_MINOR, BZD_VERSION_PATCH);
+  BZDI_TRY(bzdi_store_set_str(store, BZDI_STAT, "trainer.library", version, 0));
   return bzdi_store_set_str(store, BZDI_STAT, "trainer.kernels", kernels, 0);
 }
 
