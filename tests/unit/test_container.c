@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/* The container: round trips, canonical bytes, and files that are cut, flipped, foreign or from the future. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "models.h"
+#include "store/bytes.h"
+#include "store/codec.h"
+#include "store/container.h"
+
+typedef struct bytes {
+  unsigned char *data;
+  size_t size, refuse_at; /* refuse_at > 0: fail when the size would pass it */
+} bytes;
+
+static bzd_status append(void *user, const void *data, size_t n) {
+  bytes *b = user;
+  if (b->refuse_at > 0 && b->size + n > b->refuse_at) return bzdi_fail(BZD_E_IO, "no room");
+  b->data = realloc(b->data, b->size + n + 1);
+  memcpy(b->data + b->size, data, n);
+  b->size += n;
+  return BZD_OK;
+}
+
+static bytes write_store(bzdi_store *store) {
+  bytes b = {0};
+  bzdi_writer writer = {append, &b};
+  OK(bzdi_store_write(store, &writer));
+  return b;
+}
+
+static bzd_status open_bytes(const bzd_context *context, const bytes *b, const bzdi_limits *limits, bzdi_store **out) {
+  bzdi_reader reader;
+  OK(bzdi_reader_buffer(context, b->data, b->size, &reader));
+  return bzdi_store_open(context, &reader, limits, out);
+}
+
+/* Opens and reads every byte. */
+static bzd_status judge(const bzd_context *context, const bytes *b) {
+  bzdi_store *store;
+  bzd_status status = open_bytes(context, b, NULL, &store);
+  if (status != BZD_OK) return status;
+  status = bzdi_store_verify(store);
+  bzdi_store_free(store);
+  return status;
+}
+
+static const int64_t big[2] = {300, 301}, small[1] = {5}, scalar[1] = {1};
+
+/* One tensor of each type, one of several blocks, key-values of each type; order 1 adds in another order. */
+static bzdi_store *make(const bzd_context *context, int order, int with_big) {
+  static const double reals[5] = {1, -0.0, INFINITY, 1e-310, 5};
+  static const int32_t ints[5] = {1, -2, 3, 4, 5};
+  static const int64_t longs[5] = {1, INT64_MIN, 3, 4, 5};
+  static const uint8_t octets[5] = {0, 1, 2, 254, 255};
+  static const uint16_t halves[5] = {0x3f80, 0x7fc0, 1, 2, 3};
+  float *values = numbers_floats(3, big[0] * big[1], 0, 0.05);
+  bzdi_store *store;
+  OK(bzdi_store_new(context, &store));
+  if (order) OK(bzdi_store_set_i64(store, BZDI_META, "z", 1, 0));
+  for (int turn = 0; turn < 7; turn++) {
+    switch (order ? 6 - turn : turn) {
+    case 0: OK(bzdi_store_add(store, "a", BZDI_ROLE_PARAMETER, BZDI_DTYPE_F32, 1, small, values)); break;
+    case 1: OK(bzdi_store_add(store, "a", BZDI_ROLE_EMA, BZDI_DTYPE_F64, 1, small, reals)); break;
+    case 2: OK(bzdi_store_add(store, "b.int", BZDI_ROLE_BUFFER, BZDI_DTYPE_I32, 1, small, ints)); break;
+    case 3: OK(bzdi_store_add(store, "b.long", BZDI_ROLE_BUFFER, BZDI_DTYPE_I64, 1, small, longs)); break;
+    case 4: OK(bzdi_store_add(store, "c", BZDI_ROLE_BUFFER, BZDI_DTYPE_U8, 1, small, octets)); break;
+    case 5: OK(bzdi_store_add(store, "d", BZDI_ROLE_BUFFER, BZDI_DTYPE_BF16, 1, small, halves)); break;
+    default:
+      if (with_big) OK(bzdi_store_add(store, "m", BZDI_ROLE_PATHS, BZDI_DTYPE_F32, 2, big, values));
+      OK(bzdi_store_add(store, "s", BZDI_ROLE_BUFFER, BZDI_DTYPE_F32, 0, scalar, values));
+    }
+  }
+  OK(bzdi_store_set_f64(store, BZDI_META, "real", 0.1, BZDI_MODEL));
+  OK(bzdi_store_set_str(store, BZDI_META, "text", "\xC3\xA9t\xC3\xA9", BZDI_MODEL));
+  OK(bzdi_store_set_i64(store, BZDI_META, "z", 1, 0));
+  OK(bzdi_store_set_u64(store, BZDI_STAT, "count", UINT64_MAX, BZDI_MODEL));
+  OK(bzdi_store_set_bytes(store, BZDI_STAT, "raw", "\0\1\2", 3, 0));
+  OK(bzdi_store_set_bytes(store, BZDI_STAT, "none", "", 0, 0));
+  free(values);
+  return store;
+}
+
+static void test_round_trip(void **state) {
+  (void)state;
+  heap h = {0};
+  bzd_context *context = models_context(&h, 1);
+  bzdi_store *store = make(context, 0, 1), *again;
+  bytes first = write_store(store);
+  OK(open_bytes(context, &first, NULL, &again));
+  OK(bzdi_store_verify(again));
+  assert_int_equal(bzdi_store_tensors(again), 8);
+  for (int64_t i = 0; i < 8; i++) {
+    const bzdi_tensor *a = bzdi_store_tensor(store, i), *b = bzdi_store_tensor(again, i);
+    assert_string_equal(a->name, b->name);
+    assert_true(a->role == b->role && a->dtype == b->dtype && a->bytes == b->bytes && a->ndim == b->ndim);
+    void *x = malloc(a->bytes), *y = malloc(a->bytes);
+    OK(bzdi_store_read(store, i, x));
+    OK(bzdi_store_read(again, i, y));
+    assert_memory_equal(x, y, a->bytes);
+    free(x), free(y);
+  }
+  double real;
+  const char *text;
+  uint64_t count;
+  const void *raw;
+  size_t size;
+  OK(bzdi_store_get_f64(again, BZDI_META, "real", &real));
+  OK(bzdi_store_get_str(again, BZDI_META, "text", &text));
+  OK(bzdi_store_get_u64(again, BZDI_STAT, "count", &count));
+  OK(bzdi_store_get_bytes(again, BZDI_STAT, "raw", &raw, &size));
+  assert_true(real == 0.1 && count == UINT64_MAX && size == 3 && memcmp(raw, "\0\1\2", 3) == 0);
+  assert_string_equal(text, "\xC3\xA9t\xC3\xA9");
+  FAILS(BZD_E_CORRUPT, "lacks nothing", bzdi_store_get_u64(again, BZDI_STAT, "nothing", &count));
+  FAILS(BZD_E_CORRUPT, "type", bzdi_store_get_u64(again, BZDI_META, "real", &count));
+  /* Canonical: written again, loaded and written, and built in another order: the same bytes and the same id. */
+  bzdi_store *other = make(context, 1, 1);
+  bytes second = write_store(store), third = write_store(again), fourth = write_store(other);
+  uint8_t id[3][32];
+  assert_true(first.size == second.size && first.size == third.size && first.size == fourth.size);
+  assert_memory_equal(first.data, second.data, first.size);
+  assert_memory_equal(first.data, third.data, first.size);
+  assert_memory_equal(first.data, fourth.data, first.size);
+  OK(bzdi_store_set_i64(other, BZDI_META, "remark", 9, 0)); /* not part of the model */
+  OK(bzdi_store_content_id(store, id[0]));
+  OK(bzdi_store_content_id(again, id[1]));
+  OK(bzdi_store_content_id(other, id[2]));
+  assert_memory_equal(id[0], id[1], 32);
+  assert_memory_equal(id[0], id[2], 32);
+  OK(bzdi_store_set_f64(other, BZDI_META, "real", 0.2, BZDI_MODEL));
+  OK(bzdi_store_content_id(other, id[2]));
+  assert_true(memcmp(id[0], id[2], 32) != 0);
+  free(first.data), free(second.data), free(third.data), free(fourth.data);
+  bzdi_store_free(store), bzdi_store_free(again), bzdi_store_free(other);
+  bzdi_release(context);
+  assert_int_equal(atomic_load(&h.live), 0);
+}
+
+/* Every cut, every flipped bit, every appended byte of a small file is refused, and nothing stays behind. */
+static void test_damage(void **state) {
+  (void)state;
+  heap h = {0};
+  bzd_context *context = models_context(&h, 1);
+  bzdi_store *store = make(context, 0, 0);
+  bytes b = write_store(store);
+  bzdi_store_free(store);
+  long long live = atomic_load(&h.live);
+  OK(judge(context, &b));
+  assert_true(b.size > 1000 && b.size < 4000);
+  for (size_t size = 0; size < b.size; size++) {
+    bytes cut = {b.data, size, 0};
+    assert_true(judge(context, &cut) < 0);
+  }
+  for (size_t bit = 0; bit < 8 * b.size; bit++) {
+    b.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    if (judge(context, &b) == BZD_OK) fail_msg("bit %zu of byte %zu may be anything", bit % 8, bit / 8);
+    b.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
+  }
+  bytes longer = {malloc(b.size + 64), b.size, 0};
+  memcpy(longer.data, b.data, b.size);
+  memset(longer.data + b.size, 0, 64);
+  for (int i = 0; i < 64; i++) {
+    longer.size++;
+    assert_true(judge(context, &longer) < 0);
+  }
+  assert_int_equal(atomic_load(&h.live), live);
+  free(longer.data);
+  free(b.data);
+  bzdi_release(context);
+}
+
+/* Repairs the checksums of header, index and trailer after a change. */
+static void repair(bytes *b) {
+  unsigned char *tail = b->data + b->size - 64;
+  uint64_t at = bzdi_get64(tail + 16), size = bzdi_get64(tail + 24);
+  bzdi_put32(b->data + 60, bzdi_crc32(0, b->data, 60));
+  bzdi_put32(tail + 32, bzdi_crc32(0, b->data + at, size));
+  bzdi_put32(tail + 60, bzdi_crc32(0, tail, 60));
+}
+
+/* A section at the end of the index. */
+static void add_section(bytes *b, const char *type, const char *payload) {
+  size_t n = strlen(payload), more = 16 + n;
+  b->data = realloc(b->data, b->size + more);
+  memmove(b->data + b->size - 64 + more, b->data + b->size - 64, 64);
+  unsigned char *at = b->data + b->size - 64;
+  memcpy(at, type, 4);
+  bzdi_put32(at + 4, 0);
+  bzdi_put64(at + 8, n);
+  memcpy(at + 16, payload, n);
+  b->size += more;
+  unsigned char *tail = b->data + b->size - 64;
+  bzdi_put64(tail + 8, b->size);
+  bzdi_put64(tail + 24, bzdi_get64(tail + 24) + more);
+  repair(b);
+}
+
+static void test_versions_and_sections(void **state) {
+  (void)state;
+  bzdi_store *store = make(NULL, 0, 0), *again;
+  bytes b = write_store(store);
+  bzdi_put16(b.data + 8, 2);
+  repair(&b);
+  FAILS(BZD_E_VERSION, "version 2.0", judge(NULL, &b));
+  bzdi_put16(b.data + 8, 1);
+  repair(&b);
+  OK(judge(NULL, &b));
+  add_section(&b, "note", "for people");
+  OK(open_bytes(NULL, &b, NULL, &again)); /* ancillary: kept, in place */
+  bytes kept = write_store(again);
+  assert_int_equal(kept.size, b.size);
+  assert_memory_equal(kept.data, b.data, b.size);
+  bzdi_store_free(again);
+  add_section(&b, "note", "twice");
+  FAILS(BZD_E_CORRUPT, "note does not ascend", judge(NULL, &b));
+  add_section(&kept, "Xtra", "");
+  FAILS(BZD_E_VERSION, "critical section Xtra", judge(NULL, &kept));
+  bytes foreign = {malloc(200), 200, 0};
+  memset(foreign.data, 'x', 200);
+  FAILS(BZD_E_FORMAT, "not a .bzd file", judge(NULL, &foreign));
+  foreign.size = 10;
+  FAILS(BZD_E_FORMAT, "10 bytes", judge(NULL, &foreign));
+  free(foreign.data), free(b.data), free(kept.data);
+  bzdi_store_free(store);
+}
+
+static void test_limits(void **state) {
+  (void)state;
+  bzdi_store *store = make(NULL, 0, 1), *again;
+  bytes b = write_store(store);
+  const bzdi_limits limits[] = {
+      {.max_file = b.size - 1}, {.max_raw = 1000}, {.max_index = 100}, {.max_tensors = 7}, {.max_meta = 5}};
+  for (int i = 0; i < 5; i++) FAILS(BZD_E_LIMIT, "limit", open_bytes(NULL, &b, &limits[i], &again));
+  const bzdi_limits enough = {
+      .max_file = b.size, .max_raw = 400000, .max_index = 10000, .max_tensors = 8, .max_meta = 6};
+  OK(open_bytes(NULL, &b, &enough, &again));
+  bzdi_store_free(again);
+  free(b.data);
+  bzdi_store_free(store);
+}
+
+static void test_bad_arguments_and_writers(void **state) {
+  (void)state;
+  heap h = {0};
+  bzd_context *context = models_context(&h, 1);
+  bzdi_store *store = make(context, 0, 1);
+  const int64_t zero[1] = {0}, huge[3] = {INT64_MAX, INT64_MAX, 2};
+  FAILS(BZD_E_ARGUMENT, "already", bzdi_store_add(store, "a", BZDI_ROLE_PARAMETER, BZDI_DTYPE_F32, 1, small, small));
+  FAILS(BZD_E_ARGUMENT, "shape", bzdi_store_add(store, "q", BZDI_ROLE_PARAMETER, BZDI_DTYPE_F32, 1, zero, small));
+  FAILS(BZD_E_ARGUMENT, "shape", bzdi_store_add(store, "q", BZDI_ROLE_PARAMETER, BZDI_DTYPE_F32, 3, huge, small));
+  FAILS(BZD_E_ARGUMENT, "name", bzdi_store_add(store, "", BZDI_ROLE_PARAMETER, BZDI_DTYPE_F32, 1, small, small));
+  FAILS(BZD_E_ARGUMENT, "name", bzdi_store_add(store, "a b", BZDI_ROLE_PARAMETER, BZDI_DTYPE_F32, 1, small, small));
+  long long live = atomic_load(&h.live);
+  for (size_t room = 1; room < 300000; room = 2 * room + 7) {
+    bytes b = {.refuse_at = room};
+    bzdi_writer writer = {append, &b};
+    FAILS(BZD_E_IO, "no room", bzdi_store_write(store, &writer));
+    free(b.data);
+    assert_int_equal(atomic_load(&h.live), live);
+  }
+  bytes b = write_store(store); /* as if nothing had happened */
+  OK(judge(context, &b));
+  free(b.data);
+  bzdi_store_free(store);
+  bzdi_release(context);
+  assert_int_equal(atomic_load(&h.live), 0);
+}
+
+/* The worked example of docs/checkpoint-format.md, to the byte. */
+static void test_worked_example(void **state) {
+  (void)state;
+  const int64_t shape[1] = {2};
+  const float values[2] = {1, -2};
+  bzdi_store *store;
+  OK(bzdi_store_new(NULL, &store));
+  OK(bzdi_store_add(store, "w", BZDI_ROLE_PARAMETER, BZDI_DTYPE_F32, 1, shape, values));
+  OK(bzdi_store_set_i64(store, BZDI_META, "kind", 1, BZDI_MODEL));
+  bytes b = write_store(store);
+  assert_int_equal(b.size, 64 + 8 + 16 + 1 + 16 + 128 + 16 + 32 + 16 + 8 + 4 + 8 + 16 + 64);
+  const unsigned char block[8] = {0, 1, 0,    0,
+                                  0, 0, 0x7f, 0x80}; /* 3f800000 and c0000000 turned left by 1: 7f000000, 80000001 */
+  assert_memory_equal(b.data + 64, block, 8);
+  for (size_t i = 0; i < b.size && getenv("SHOW_EXAMPLE"); i++)
+    printf("%s%02x%s", i % 16 == 0 ? (printf("%04zx ", i), "") : "", b.data[i],
+           i % 16 == 15 || i + 1 == b.size ? "\n" : " ");
+  free(b.data);
+  bzdi_store_free(store);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
+                                     cmocka_unit_test(test_damage),
+                                     cmocka_unit_test(test_versions_and_sections),
+                                     cmocka_unit_test(test_limits),
+                                     cmocka_unit_test(test_bad_arguments_and_writers),
+                                     cmocka_unit_test(test_worked_example)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
