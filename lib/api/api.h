@@ -63,7 +63,5 @@ bzd_status bzdi_check_guidance(const char *name, double guidance, int64_t cond_d
 /* A handle the caller gives up. Neither NULL nor something that is not such a handle is touched. */
 void bzdi_destroy(void *object, uint32_t magic);
 
-/* Seconds of a clock that never goes back. */
-double bzdi_seconds(void);
 
 #endif

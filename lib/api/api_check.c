@@ -2,7 +2,6 @@
 #include "api/api.h"
 
 #include <stdio.h>
-#include <time.h>
 
 bzd_status bzdi_check_list(const char *name, const char *field, int64_t count, const double *values, double low,
                            double high) {
@@ -53,10 +52,4 @@ bzd_status bzdi_check_guidance(const char *name, double guidance, int64_t cond_d
 
 void bzdi_destroy(void *object, uint32_t magic) {
   if (object != NULL && ((bzdi_handle *)object)->magic == magic) bzdi_release(object);
-}
-
-double bzdi_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }

@@ -3,6 +3,7 @@
 
 #include "api/api.h"
 #include "api/item.h"
+#include "base/clock.h"
 
 #include <string.h>
 

@@ -2,12 +2,12 @@
 #include "distill/pool.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/rng.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t *index, float *paths, float *cond,
                              bzdi_spent *spent) {
@@ -68,17 +68,11 @@ bzd_status bzdi_pool_new_empty(const bzd_context *context, int32_t degree, const
   return BZD_OK;
 }
 
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static bzd_status fill(bzdi_pool_source *s, const bzd_source *base, bzd_progress_fn progress, void *user) {
   enum { PIECE = 1024 };
   int64_t index[PIECE], row = (base->degree + 1) * base->item.dim;
   bzdi_spent spent = {0};
-  double began = seconds();
+  double began = bzdi_seconds();
   for (int64_t done = 0; done < s->count; done += PIECE) {
     int64_t n = s->count - done < PIECE ? s->count - done : PIECE;
     for (int64_t r = 0; r < n; r++) index[r] = done + r;
@@ -90,7 +84,7 @@ static bzd_status fill(bzdi_pool_source *s, const bzd_source *base, bzd_progress
                         .step = done + n,
                         .of = s->count,
                         .nfe = spent.nfe / (double)(done + n),
-                        .seconds = seconds() - began};
+                        .seconds = bzdi_seconds() - began};
     int32_t stop = progress(user, &now);
     if (stop != 0)
       return bzdi_fail(BZD_E_CANCELLED, "progress callback returned %d after %lld of %lld paths", (int)stop,

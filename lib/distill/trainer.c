@@ -3,6 +3,7 @@
  * anything is applied. */
 #include "distill/trainer.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/rng.h"
 #include "base/task.h"
@@ -10,7 +11,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 enum { ROW_BLOCK = 32 }; /* rows of one task when targets are made */
 
@@ -207,16 +207,10 @@ static bzd_status one_step(bzd_trainer *trainer) {
 
 /* ---- Running ------------------------------------------------------------------------------------------------- */
 
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 bzd_status bzdi_trainer_run(bzd_trainer *trainer, int64_t count, bzd_progress_fn progress, void *user) {
   int64_t steps = trainer->config.adam.steps, left = steps - trainer->step;
   if (count > 0 && count < left) left = count;
-  double began = seconds();
+  double began = bzdi_seconds();
   for (int64_t i = 0; i < left; i++) {
     BZDI_TRY(one_step(trainer));
     int32_t stop = 0;
@@ -228,7 +222,7 @@ bzd_status bzdi_trainer_run(bzd_trainer *trainer, int64_t count, bzd_progress_fn
                           .loss = trainer->loss,
                           .smooth_loss = trainer->smooth_loss,
                           .rate = trainer->rate,
-                          .seconds = seconds() - began};
+                          .seconds = bzdi_seconds() - began};
       stop = progress(user, &now);
     }
     if (stop != 0)

@@ -3,6 +3,7 @@
  * texts and progress. */
 #include "flow/solver.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/rng.h"
 #include "base/task.h"
@@ -10,7 +11,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 int32_t bzdi_solver_stages(int32_t solver) {
   static const int32_t stages[] = {0, 1, 2, 2, 4, 0, 1, 6};
@@ -113,12 +113,6 @@ static void block_task(void *arg, int64_t i, int32_t slot) {
   if (status != BZD_OK) j->status = status;
 }
 
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* Adds up the slots; a failure becomes its text here, on the caller's thread. */
 static bzd_status collect(const job *j, int32_t slots, bzdi_tally *sum) {
   *sum = (bzdi_tally){0};
@@ -156,7 +150,7 @@ static bzd_status run_all(const bzd_context *context, bzdi_cache *cache, job *j,
   const bzdi_solve *solve = j->block.solve;
   /* With progress: groups of blocks, between which the callback is asked; without: all at once. */
   int64_t group = !solve->progress ? blocks : serial ? 1 : 4 * (int64_t)slots;
-  double began = solve->progress ? seconds() : 0;
+  double began = solve->progress ? bzdi_seconds() : 0;
   bzd_status status = BZD_OK;
   for (int64_t done = 0; status == BZD_OK && done < blocks; done += group) {
     int64_t count = blocks - done < group ? blocks - done : group;
@@ -173,7 +167,7 @@ static bzd_status run_all(const bzd_context *context, bzdi_cache *cache, job *j,
                              .step = rows,
                              .of = total,
                              .nfe = (double)sum.nfe / (double)rows,
-                             .seconds = seconds() - began};
+                             .seconds = bzdi_seconds() - began};
     int32_t stop = solve->progress(solve->progress_user, &progress);
     if (stop != 0)
       status = bzdi_fail(BZD_E_CANCELLED, "progress callback returned %d after %lld of %lld rows", (int)stop,
