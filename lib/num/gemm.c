@@ -19,7 +19,13 @@
 
 enum { ROW_CHUNK = 16 * BZDI_TILE_MOST }; /* rows of one task: enough work to share, the panel stays in L2 */
 
-static int blis_is_generic(void) { return bli_arch_query_id() == BLIS_ARCH_GENERIC; }
+/* With BLIS_ARCH_TYPE set, asking before bli_init aborts the process; bli_init itself runs once. */
+static arch_t blis_arch(void) {
+  bli_init();
+  return bli_arch_query_id();
+}
+
+static int blis_is_generic(void) { return blis_arch() == BLIS_ARCH_GENERIC; }
 
 static int rule(void) {
   return bzdi_kernels_pick() != &bzdi_kernels_base || blis_is_generic() ? BZDI_GEMM_OWN : BZDI_GEMM_BLIS;
@@ -224,7 +230,7 @@ int bzdi_gemm_blis_is_generic(void) { return blis_is_generic() && rule() == BZDI
 
 size_t bzdi_gemm_describe(char *buf, size_t cap) {
   char text[160];
-  const char *blis = bli_arch_string(bli_arch_query_id());
+  const char *blis = bli_arch_string(blis_arch());
   if (rule() == BZDI_GEMM_OWN)
     snprintf(text, sizeof text, "own %s kernels (blis %s: %s)", bzdi_kernels_pick()->name, bli_info_get_version_str(),
              blis_is_generic() ? "generic, CPU unknown to it" : blis);
