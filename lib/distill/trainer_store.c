@@ -84,7 +84,7 @@ bzd_status bzdi_trainer_store(const bzd_trainer *trainer, bzdi_store *store) {
   bzdi_gemm_describe(kernels, sizeof kernels);
   char version[32];
   snprintf(version, sizeof version, "%d.%d.%d", BZD_VERSION_MAJOR, BZD_VERSION_MINOR, BZD_VERSION_PATCH);
-  BZDI_TRY(bzdi_store_set_str(store, BZDI_STAT, "trainer.library", version, 0));
+  BZDI_TRY(bzdi_store_set_str(store, BZDI_STAT, "trainer.version", version, 0));
   return bzdi_store_set_str(store, BZDI_STAT, "trainer.kernels", kernels, 0);
 }
 

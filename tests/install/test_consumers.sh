@@ -4,7 +4,7 @@
 set -eu
 source=$1 build=$2
 here=$PWD
-rm -rf prefix moved work
+rm -rf prefix moved scratch
 cmake --install "$build" --prefix "$here/prefix" >install.log
 cat >client.c <<'END'
 #include <bezdist/bezdist.h>
@@ -22,19 +22,19 @@ export PKG_CONFIG_PATH="$here/$lib/pkgconfig"
 # shellcheck disable=SC2046
 cc client.c -o pkg $(pkg-config --cflags --libs bezdist)
 LD_LIBRARY_PATH="$here/$lib" ./pkg
-mkdir -p work/find work/sub
-cp client.c work/find; cp client.c work/sub
-cat >work/find/CMakeLists.txt <<'END'
+mkdir -p scratch/find scratch/sub
+cp client.c scratch/find; cp client.c scratch/sub
+cat >scratch/find/CMakeLists.txt <<'END'
 cmake_minimum_required(VERSION 3.25)
 project(client C)
 find_package(bezdist 0.1 REQUIRED)
 add_executable(client client.c)
 target_link_libraries(client bezdist::bezdist)
 END
-cmake -S work/find -B work/find/build -DCMAKE_PREFIX_PATH="$here/moved" >find.log
-cmake --build work/find/build >>find.log
-work/find/build/client
-cat >work/sub/CMakeLists.txt <<END
+cmake -S scratch/find -B scratch/find/build -DCMAKE_PREFIX_PATH="$here/moved" >find.log
+cmake --build scratch/find/build >>find.log
+scratch/find/build/client
+cat >scratch/sub/CMakeLists.txt <<END
 cmake_minimum_required(VERSION 3.25)
 project(client C)
 add_subdirectory($source bezdist)
@@ -44,18 +44,18 @@ if(TARGET bezdist_internal OR TARGET bezdist_program OR BUILD_TESTING)
   message(FATAL_ERROR "a subproject built more than the library")
 endif()
 END
-cmake -S work/sub -B work/sub/build >sub.log
-cmake --build work/sub/build -j2 >>sub.log
-work/sub/build/client
-cmake --install work/sub/build --prefix "$here/work/none" >>sub.log
-[ ! -e work/none ]
+cmake -S scratch/sub -B scratch/sub/build >sub.log
+cmake --build scratch/sub/build -j2 >>sub.log
+scratch/sub/build/client
+cmake --install scratch/sub/build --prefix "$here/scratch/none" >>sub.log
+[ ! -e scratch/none ]
 # A static library names what it needs.
-cmake -S "$source" -B work/static -DBUILD_SHARED_LIBS=OFF -DBEZDIST_TESTS=OFF -DBEZDIST_EXAMPLES=OFF -DCMAKE_BUILD_TYPE=Release >static.log
-cmake --build work/static -j2 >>static.log
-cmake --install work/static --prefix "$here/work/prefix" >>static.log
-lib=$(dirname "$(find work/prefix -name 'libbezdist.a')")
+cmake -S "$source" -B scratch/static -DBUILD_SHARED_LIBS=OFF -DBEZDIST_TESTS=OFF -DBEZDIST_EXAMPLES=OFF -DCMAKE_BUILD_TYPE=Release >static.log
+cmake --build scratch/static -j2 >>static.log
+cmake --install scratch/static --prefix "$here/scratch/prefix" >>static.log
+lib=$(dirname "$(find scratch/prefix -name 'libbezdist.a')")
 export PKG_CONFIG_PATH="$here/$lib/pkgconfig"
 # shellcheck disable=SC2046
 cc client.c -o static $(pkg-config --static --cflags --libs bezdist)
 ./static
-rm -rf work moved
+rm -rf scratch moved
