@@ -63,5 +63,4 @@ bzd_status bzdi_check_guidance(const char *name, double guidance, int64_t cond_d
 /* A handle the caller gives up. Neither NULL nor something that is not such a handle is touched. */
 void bzdi_destroy(void *object, uint32_t magic);
 
-
 #endif
