@@ -10,6 +10,7 @@
 #include <bezdist/bezdist.h>
 
 #include <pthread.h>
+#include <time.h>
 
 #include "../support/host.h"
 #include "../support/objects.h"
@@ -66,17 +67,26 @@ static void test_shared_flow(void **state) {
 typedef struct gate {
   bzd_trainer *trainer;
   atomic_llong step;
+  atomic_int asked;
 } gate;
 
+static void nap(void) {
+  const struct timespec pause = {.tv_nsec = 1000000};
+  nanosleep(&pause, NULL);
+}
+
 static int32_t report(void *user, const bzd_progress *progress) {
-  atomic_store(&((gate *)user)->step, progress->step);
+  gate *g = user;
+  atomic_store(&g->step, progress->step);
+  while (progress->step == 20 && !atomic_load(&g->asked)) nap(); /* however slow the other thread is */
   return 0;
 }
 
 static void *cancel_later(void *arg) {
   gate *g = arg;
-  while (atomic_load(&g->step) < 20) {}
+  while (atomic_load(&g->step) < 20) nap();
   bzd_trainer_cancel(g->trainer);
+  atomic_store(&g->asked, 1);
   return NULL;
 }
 
