@@ -57,7 +57,7 @@ int main(void) {
   check(bzd_fitter_create(NULL, NULL, &fitter));
   bzd_source *paths, *pool;
   check(bzd_source_create_ensemble(ensemble, fitter, NULL, &paths));
-  check(bzd_source_create_pool(paths, 20000, 0, NULL, NULL, &pool));
+  check(bzd_source_create_pool(paths, 0, 20000, 0, NULL, NULL, &pool));
   bzd_source_info facts = {.struct_size = sizeof facts};
   check(bzd_source_get_info(pool, &facts));
   printf("%lld paths, %.0f teacher evaluations each, residual of the fit %.3f\n", (long long)facts.count, facts.nfe,

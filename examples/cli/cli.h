@@ -28,6 +28,8 @@ void common_finish(struct common *common);
 int64_t parse_int(const char *option, const char *text, int64_t low, int64_t high);
 double parse_real(const char *option, const char *text, double low, double high);
 uint64_t parse_seed(const char *option, const char *text);
+/* Place of text in a NULL-terminated list. */
+int parse_name(const char *option, const char *text, const char *const *names);
 
 /* ---- Failing (options.c) ------------------------------------------------------------------------------------- */
 
@@ -86,6 +88,8 @@ void set_rows(const struct set *set, int64_t first, int64_t n, float *out);
 
 /* Points of toy:NAME; returns false for an unknown name. Deterministic in (name, n, seed). */
 bool toy_make(const char *name, int64_t n, uint64_t seed, float *rows);
+/* Evenly spread points of the same law (a Hammersley set): for scoring. Dies on an unknown name. */
+void toy_even(const char *name, int64_t n, float *rows);
 extern const char *const toy_names; /* "gaussian, 8gaussians, ..." */
 
 /* float32 or float64 (converted) or uint8 arrays of 1 to 5 dimensions, C order; dies naming file and reason. */
@@ -99,6 +103,8 @@ unsigned char *png_encode(int64_t width, int64_t height, const unsigned char *gr
 /* A sheet of n items: images in a grid, scaled up; rows in model units, -1..1. Other shapes than [h, w], [1, h, w] or
  * [dim] with dim a square are refused (returns NULL); 2-D points are drawn as a scatter picture. */
 unsigned char *sheet_png(int64_t n, const float *rows, int ndim, const int64_t *shape, size_t *size);
+/* Makes a folder and those above it. */
+void make_folder(const char *path);
 /* Writes a file whole or not at all. */
 void write_atomic(const char *path, const void *data, size_t size);
 
@@ -125,5 +131,6 @@ int cmd_compare(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_study(int argc, char **argv);
 
 #endif

@@ -43,19 +43,6 @@ const char *demo_path(const struct demo *demo, const char *name) {
   return path;
 }
 
-static void make_folder(const char *path) {
-  char part[4096];
-  snprintf(part, sizeof part, "%s", path);
-  for (char *at = part + 1;; at++) {
-    if (*at && *at != '/') continue;
-    char keep = *at;
-    *at = 0;
-    if (mkdir(part, 0777) != 0 && errno != EEXIST) die("%s: %s", part, strerror(errno));
-    if (!keep) return;
-    *at = keep;
-  }
-}
-
 /* Trains student on source, saves NAME.bzd and the loss curve, returns the flow. Ctrl-C: saves what there is. */
 static bzd_flow *train(struct demo *demo, const char *name, const bzd_source *source, bzd_flow *student, int64_t steps,
                        double at_zero, uint64_t seed) {
@@ -130,7 +117,7 @@ static bzd_source *make_paths(struct demo *demo, int64_t count, bzd_flow *const 
   bzd_source *source, *pool;
   must(bzd_source_create_ensemble(ensemble, fitter, &config, &source), NULL);
   struct progress progress = {.title = "paths", .quiet = demo->common.quiet};
-  bzd_status status = bzd_source_create_pool(source, demo->paths, demo->common.seed, progress_show, &progress, &pool);
+  bzd_status status = bzd_source_create_pool(source, 0, demo->paths, demo->common.seed, progress_show, &progress, &pool);
   progress_end(&progress);
   if (status == BZD_E_CANCELLED && interrupted()) exit(EXIT_INTERRUPTED);
   must(status, "paths");

@@ -146,7 +146,7 @@ static void add_paths(struct text *page, const struct demo *demo, const bzd_sour
         *flat = must_alloc((size_t)(2 * corners), sizeof(float)),
         *background = must_alloc((size_t)(2 * points), sizeof(float));
   double *mean = must_alloc((size_t)dim, sizeof(double)), *axes = must_alloc((size_t)(2 * dim), sizeof(double));
-  must(bzd_source_get_paths(pool, 0, PATHS, paths, NULL), NULL);
+  must(bzd_source_get_paths(pool, 0, PATHS, paths, NULL, NULL), NULL);
   if (dim == 2) { /* nothing to project */
     axes[0] = axes[3] = 1;
   } else {

@@ -160,7 +160,7 @@ static bzd_source *make_source(const struct distill *distill, const bzd_ensemble
   bzd_source *pool;
   interrupt_catch();
   bzd_status status =
-      bzd_source_create_pool(source, distill->pool, distill->training.common.seed, progress_show, &progress, &pool);
+      bzd_source_create_pool(source, 0, distill->pool, distill->training.common.seed, progress_show, &progress, &pool);
   progress_end(&progress);
   if (status == BZD_E_CANCELLED && interrupted()) {
     fprintf(stderr, "bezdist: stopped while paths were made; nothing was written\n");

@@ -19,6 +19,7 @@ static const struct command {
     {"eval", cmd_eval, "metrics of a model against data, per number of evaluations"},
     {"inspect", cmd_inspect, "what a .bzd file holds; with --verify every byte is checked"},
     {"bench", cmd_bench, "time the reference work"},
+    {"study", cmd_study, "an experiment of docs/results.md, end to end"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

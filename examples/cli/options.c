@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void complain(const char *format, va_list arguments) {
   fputs("bezdist: ", stderr);
@@ -67,6 +68,15 @@ uint64_t parse_seed(const char *option, const char *text) {
   if (end == text || *end || errno || text[0] == '-')
     die_usage("%s: '%s' is not a whole number in 0..2^64-1", option, text);
   return value;
+}
+
+int parse_name(const char *option, const char *text, const char *const *names) {
+  char list[256] = "";
+  for (int i = 0; names[i]; i++) {
+    if (strcmp(text, names[i]) == 0) return i;
+    snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", names[i]);
+  }
+  die_usage("%s: '%s' is not one of %s", option, text, list);
 }
 
 enum { KEY_THREADS = 0x1000, KEY_SEED, KEY_JSON, KEY_QUIET };

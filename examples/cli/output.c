@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void write_atomic(const char *path, const void *data, size_t size) {
@@ -100,4 +101,17 @@ json_t *metrics_json(const struct common *common, int64_t dim, int64_t n, const 
   put(object, prefix, "recall", result.recall);
   put(object, prefix, "mmd", result.mmd);
   return object;
+}
+
+void make_folder(const char *path) {
+  char part[4096];
+  snprintf(part, sizeof part, "%s", path);
+  for (char *at = part + 1;; at++) {
+    if (*at && *at != '/') continue;
+    char keep = *at;
+    *at = 0;
+    if (mkdir(part, 0777) != 0 && errno != EEXIST) die("%s: %s", part, strerror(errno));
+    if (!keep) return;
+    *at = keep;
+  }
 }

@@ -75,3 +75,25 @@ bool toy_make(const char *name, int64_t n, uint64_t seed, float *rows) {
     }
   return false;
 }
+
+/* Point i of a Hammersley set in four dimensions (i + 1/2 over n, and multiples of powers of the root of x^4 = x + 1)
+ * put through the same maps as the random numbers. */
+void toy_even(const char *name, int64_t n, float *rows) {
+  static const double root = 1.2207440846057596;
+  for (size_t k = 0; k < sizeof makers / sizeof makers[0]; k++) {
+    if (strcmp(name, makers[k].name) != 0) continue;
+    for (int64_t i = 0; i < n; i++) {
+      double part[3], whole, step = 1;
+      for (int d = 0; d < 3; d++) {
+        step /= root;
+        part[d] = modf(0.5 + (double)i * step, &whole);
+      }
+      double radius = sqrt(-2 * log(1 - part[0])), angle = 2 * pi * part[1];
+      float z[2] = {(float)(radius * cos(angle)), (float)(radius * sin(angle))};
+      float u[2] = {(float)(((double)i + 0.5) / (double)n), (float)part[2]};
+      makers[k].make(z, u, rows + 2 * i);
+    }
+    return;
+  }
+  die("no toy set '%s'; there are %s", name, toy_names);
+}

@@ -21,6 +21,10 @@ enum {
   KEY_LOSS,
   KEY_TIME,
   KEY_AT_ZERO,
+  KEY_AT_GRID,
+  KEY_GRID,
+  KEY_END_WEIGHT,
+  KEY_CONSISTENCY,
   KEY_DROPOUT,
   KEY_STOP_AT,
   KEY_RESUME,
@@ -42,8 +46,12 @@ static const struct argp_option options[] = {
     {"ema", KEY_EMA, "F", 0, "Decay of the averaged weights, 0 = off (default 0.999)", 50},
     {"clip", KEY_CLIP, "F", 0, "Largest gradient norm, 0 = off (default 1)", 50},
     {"weight-decay", KEY_DECAY, "F", 0, "Decoupled weight decay (default 0)", 50},
-    {"loss", KEY_LOSS, "mse|huber", 0, "Mean square or pseudo-Huber (default mse)", 50},
-    {"time", KEY_TIME, "uniform|ushaped", 0, "How training times are drawn (default uniform)", 50},
+    {"loss", KEY_LOSS, "NAME", 0, "mse (default), huber, or gram: the distance of the curves", 50},
+    {"time", KEY_TIME, "NAME", 0, "How training times are drawn: uniform (default), ushaped, logitnormal or aware", 50},
+    {"at-grid", KEY_AT_GRID, "F", 0, "Fraction of rows at the times of a few-step sampler (default 0)", 50},
+    {"grid", KEY_GRID, "N", 0, "Steps of that sampler (default 4)", 50},
+    {"endpoint-weight", KEY_END_WEIGHT, "F", 0, "Weight of the last head (default 1)", 50},
+    {"consistency", KEY_CONSISTENCY, "F", 0, "Weight of agreement with the own composition (default 0)", 50},
     {"at-zero", KEY_AT_ZERO, "F", 0, "Fraction of rows trained at t = 0 (default 0)", 50},
     {"dropout", KEY_DROPOUT, "F", 0, "Fraction of rows trained without their condition (default 0)", 50},
     {"stop-at", KEY_STOP_AT, "K", 0, "Save and end after step K of the schedule", 50},
@@ -83,15 +91,14 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case KEY_EMA: config->ema = parse_real("--ema", text, 0, 0.999999); return 0;
   case KEY_CLIP: config->clip = parse_real("--clip", text, 0, 1e12); return 0;
   case KEY_DECAY: config->weight_decay = parse_real("--weight-decay", text, 0, 1); return 0;
-  case KEY_LOSS:
-    if (strcmp(text, "mse") != 0 && strcmp(text, "huber") != 0) die_usage("--loss: '%s' is not mse or huber", text);
-    config->loss = text[0] == 'm' ? BZD_LOSS_MSE : BZD_LOSS_PSEUDO_HUBER;
-    return 0;
+  case KEY_LOSS: config->loss = 1 + parse_name("--loss", text, (const char *const[]){"mse", "huber", "gram", NULL}); return 0;
   case KEY_TIME:
-    if (strcmp(text, "uniform") != 0 && strcmp(text, "ushaped") != 0)
-      die_usage("--time: '%s' is not uniform or ushaped", text);
-    config->time = text[1] == 'n' ? BZD_TIME_UNIFORM : BZD_TIME_U_SHAPED;
+    config->time = 1 + parse_name("--time", text, (const char *const[]){"uniform", "ushaped", "logitnormal", "aware", NULL});
     return 0;
+  case KEY_AT_GRID: config->at_grid = parse_real("--at-grid", text, 0, 1); return 0;
+  case KEY_GRID: config->grid_steps = (int32_t)parse_int("--grid", text, 1, 1024); return 0;
+  case KEY_END_WEIGHT: config->endpoint_weight = parse_real("--endpoint-weight", text, 0, 1e6); return 0;
+  case KEY_CONSISTENCY: config->consistency = parse_real("--consistency", text, 0, 1e6); return 0;
   case KEY_AT_ZERO: config->at_zero = parse_real("--at-zero", text, 0, 1); return 0;
   case KEY_DROPOUT: config->cond_dropout = parse_real("--dropout", text, 0, 1); return 0;
   case KEY_STOP_AT: training->stop_at = parse_int("--stop-at", text, 1, (int64_t)1 << 40); return 0;

@@ -172,10 +172,11 @@ typedef int32_t (*bzd_velocity_fn)(void *user, int64_t n, int64_t dim, const flo
                                    const float *cond, float *v);
 
 /* Paths of the caller's own: fills paths [n, degree + 1, dim] and cond [n, cond_dim] (NULL when cond_dim is 0) for the
- * samples index[0..n-1]. The same index must give the same path, or exact resume is lost. Non-zero stops the call with
- * BZD_E_CANCELLED. */
+ * samples index[0..n-1]. span [n, 2] comes filled with 0 and 1; a path that starts later or ends earlier writes its
+ * times there, 0 <= start < end <= 1. The same index must give the same path, or exact resume is lost. Non-zero stops
+ * the call with BZD_E_CANCELLED. */
 typedef int32_t (*bzd_paths_fn)(void *user, int64_t n, const int64_t *index, int32_t degree, int64_t dim,
-                                int64_t cond_dim, float *paths, float *cond);
+                                int64_t cond_dim, float *paths, float *cond, float *span);
 
 /* ---- Random numbers ------------------------------------------------------------------------------------------ */
 
@@ -190,6 +191,9 @@ typedef int32_t (*bzd_paths_fn)(void *user, int64_t n, const int64_t *index, int
 #define BZD_STREAM_MEMBER 6     /* member drawn by a mixture */
 #define BZD_STREAM_ANCHOR 7     /* which paths start from real data */
 #define BZD_STREAM_METRIC 8     /* directions of the sliced metrics */
+#define BZD_STREAM_CONSISTENCY 9 /* middle and end of a consistency row */
+#define BZD_STREAM_VISIT 10     /* where an on-policy path leaves the student */
+#define BZD_STREAM_RENOISE 11   /* fresh noise of the re-anchoring sampler */
 #define BZD_STREAM_USER 0x10000 /* from here on: the caller's own */
 
 /* Noise version 1: how normals are made from counters (docs/noise.md); recorded in files. */

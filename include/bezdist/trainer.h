@@ -11,9 +11,16 @@ extern "C" {
 
 #define BZD_LOSS_MSE 1          /* mean square over heads and coordinates */
 #define BZD_LOSS_PSEUDO_HUBER 2 /* per row sqrt(|e|^2 + c^2) - c, c = 0.00054 dim unless huber_c is set */
+#define BZD_LOSS_GRAM                                                                                                  \
+  3 /* control-point students: distance of the two curves over (1 - t)^2, sum M_ij (ij/n^2) e_i . e_j / dim, M the Gram \
+       matrix of the Bernstein basis */
 
 #define BZD_TIME_UNIFORM 1
-#define BZD_TIME_U_SHAPED 2 /* p(t) = a (e^(at) + e^(a(1-t))) / (2 (e^a - 1)) */
+#define BZD_TIME_U_SHAPED 2     /* p(t) = a (e^(at) + e^(a(1-t))) / (2 (e^a - 1)) */
+#define BZD_TIME_LOGIT_NORMAL 3 /* t = 1 / (1 + exp(-(logit_mean + logit_std z))), z normal (Esser et al. 2024) */
+#define BZD_TIME_LOSS_AWARE                                                                                            \
+  4 /* denser where the loss of 32 bins has been larger (by its root, a fifth of the rows even), rows weighted by       \
+       1 / density, so that what is minimised stays that of uniform times */
 
 typedef struct bzd_trainer_config {
   uint32_t struct_size; /* set by bzd_trainer_config_init */
@@ -32,9 +39,16 @@ typedef struct bzd_trainer_config {
                            min(ema, (1 + k) / (10 + k)) */
   double huber_c;       /* 0..1e30; 0 (default) = 0.00054 dim */
   int32_t time;         /* BZD_TIME_, default UNIFORM */
-  int32_t reserved;     /* 0 */
+  int32_t grid_steps;   /* of at_grid, 1..1024, default 4 */
   double u_shape;       /* a of U_SHAPED, 0.001..30, default 4 */
+  double logit_mean;    /* -20..20, default 0 */
+  double logit_std;     /* 0.001..20, default 1 */
   double at_zero;       /* fraction of rows at t = 0, 0..1, default 0; 1 = one-step distillation */
+  double at_grid;       /* fraction of rows at times k / grid_steps, k = 0..grid_steps - 1, where a sampler of that many
+                           equal steps evaluates; at_zero + at_grid <= 1, default 0 */
+  double endpoint_weight; /* weight of the last head, 1 (default) = as the others, 0..1e6; control-point students */
+  double consistency;     /* weight of |Phi(t->s) - Phi(r->s) o Phi(t->r)|^2 / (s - t)^2, r and s drawn, the composition
+                             taken as given; one evaluation more a row; control-point students, 0..1e6, default 0 */
   double cond_dropout;  /* fraction of rows trained without their condition, 0..1, default 0 (0.1 for guidance); without
                            conditions it does nothing */
   uint64_t seed;        /* of times and dropout, default 0 */
@@ -84,6 +98,11 @@ BZD_API bzd_status bzd_trainer_get_info(const bzd_trainer *trainer, bzd_trainer_
  * BZD_E_DIVERGED (step and tensor named; nothing of that step was applied), BZD_E_ARGUMENT, BZD_E_STATE, and as
  * bzd_source_get_paths. Threads: exclusive. Since 0.1. */
 BZD_API bzd_status bzd_trainer_run(bzd_trainer *trainer, int64_t count, bzd_progress_fn progress, void *user);
+
+/* Another source from the next step on: paths of a newer student (on-policy), pairs inverted anew. Retains it, drops
+ * its hold on the old one. To resume from a file, give the source that was in use when it was saved. Status:
+ * BZD_E_DIMENSION, BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_MEMORY; the old source stays. Threads: exclusive. Since 0.1. */
+BZD_API bzd_status bzd_trainer_set_source(bzd_trainer *trainer, const bzd_source *source);
 
 /* Asks a running (or the next) run to stop after its current step. One atomic store: safe from any thread and from
  * signal handlers. NULL is fine. Since 0.1. */

@@ -106,12 +106,13 @@ bzd_status bzd_source_create_callback(const bzd_context *context, int32_t degree
   return bzdi_done(bzdi_source_new_callback(context, degree, dim, cond_dim, fn, user, out));
 }
 
-bzd_status bzd_source_create_pool(const bzd_source *base, int64_t count, uint64_t seed, bzd_progress_fn progress,
-                                  void *user, bzd_source **out) {
+bzd_status bzd_source_create_pool(const bzd_source *base, int64_t first, int64_t count, uint64_t seed,
+                                  bzd_progress_fn progress, void *user, bzd_source **out) {
   BZDI_OUT(out);
   BZDI_TRY(bzdi_handle_check(base, BZDI_MAGIC_SOURCE, "base", "source"));
+  BZDI_TRY(bzdi_check_first("path store", "first", first));
   BZDI_TRY(bzdi_check_i64("path store", "count", count, 1, INT64_C(1) << 32));
-  return bzdi_done(bzdi_source_new_pool(base, count, seed, progress, user, out));
+  return bzdi_done(bzdi_source_new_pool(base, first, count, seed, progress, user, out));
 }
 
 void bzd_source_destroy(bzd_source *source) { bzdi_destroy(source, BZDI_MAGIC_SOURCE); }
@@ -131,7 +132,8 @@ bzd_status bzd_source_get_info(const bzd_source *source, bzd_source_info *info) 
   return bzdi_done(BZD_OK);
 }
 
-bzd_status bzd_source_get_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond) {
+bzd_status bzd_source_get_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond,
+                                float *span) {
   static const char *const name = "source paths";
   BZDI_TRY(check(source));
   BZDI_TRY(bzdi_check_first(name, "first", first));
@@ -141,5 +143,5 @@ bzd_status bzd_source_get_paths(const bzd_source *source, int64_t first, int64_t
     cond = NULL;
   else if (n > 0 && cond == NULL)
     return bzdi_fail(BZD_E_ARGUMENT, "%s: cond is NULL, cond_dim is %lld", name, (long long)source->item.cond_dim);
-  return bzdi_done(n == 0 ? BZD_OK : bzdi_source_paths(source, first, n, paths, cond));
+  return bzdi_done(n == 0 ? BZD_OK : bzdi_source_paths(source, first, n, paths, cond, span));
 }

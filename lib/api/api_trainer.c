@@ -2,12 +2,17 @@
 #include "api/api.h"
 #include "distill/trainer.h"
 
-#define FIRST_TRAINER_CONFIG 144
+#define FIRST_TRAINER_CONFIG 184
 #define FIRST_TRAINER_INFO 88
 _Static_assert(sizeof(bzd_trainer_config) == FIRST_TRAINER_CONFIG, "layout of bzd_trainer_config");
 _Static_assert(sizeof(bzd_trainer_info) == FIRST_TRAINER_INFO, "layout of bzd_trainer_info");
-_Static_assert((int)BZDI_LOSS_MSE == BZD_LOSS_MSE && (int)BZDI_LOSS_PSEUDO_HUBER == BZD_LOSS_PSEUDO_HUBER, "BZD_LOSS_");
-_Static_assert((int)BZDI_TIME_UNIFORM == BZD_TIME_UNIFORM && (int)BZDI_TIME_U_SHAPED == BZD_TIME_U_SHAPED, "BZD_TIME_");
+_Static_assert((int)BZDI_LOSS_MSE == BZD_LOSS_MSE && (int)BZDI_LOSS_PSEUDO_HUBER == BZD_LOSS_PSEUDO_HUBER &&
+                   (int)BZDI_LOSS_GRAM == BZD_LOSS_GRAM,
+               "BZD_LOSS_");
+_Static_assert((int)BZDI_TIME_UNIFORM == BZD_TIME_UNIFORM && (int)BZDI_TIME_U_SHAPED == BZD_TIME_U_SHAPED &&
+                   (int)BZDI_TIME_LOGIT_NORMAL == BZD_TIME_LOGIT_NORMAL &&
+                   (int)BZDI_TIME_LOSS_AWARE == BZD_TIME_LOSS_AWARE,
+               "BZD_TIME_");
 _Static_assert((int)BZDI_USE_AUTO == BZD_WEIGHTS_AUTO && (int)BZDI_USE_RAW == BZD_WEIGHTS_RAW &&
                    (int)BZDI_USE_EMA == BZD_WEIGHTS_EMA,
                "BZD_WEIGHTS_");
@@ -27,7 +32,10 @@ static const bzd_trainer_config defaults = {.struct_size = sizeof(bzd_trainer_co
                                             .clip = 1.0,
                                             .ema = 0.999,
                                             .time = BZD_TIME_UNIFORM,
-                                            .u_shape = 4.0};
+                                            .grid_steps = 4,
+                                            .u_shape = 4.0,
+                                            .logit_std = 1.0,
+                                            .endpoint_weight = 1.0};
 
 bzd_status bzd_trainer_config_init(bzd_trainer_config *config, size_t size) {
   return bzdi_done(bzdi_config_init(NAME, config, size, &defaults, sizeof defaults, FIRST_TRAINER_CONFIG));
@@ -50,13 +58,26 @@ static bzd_status check_optimiser(const bzd_trainer_config *c) {
   return bzdi_check_f64(NAME, "ema", c->ema, 0.0, 0.999999);
 }
 
-static bzd_status check_objective(const bzd_trainer_config *c) {
-  BZDI_TRY(bzdi_check_i64(NAME, "loss", c->loss, BZD_LOSS_MSE, BZD_LOSS_PSEUDO_HUBER));
+static bzd_status check_objective(const bzd_trainer_config *c, int32_t kind) {
+  BZDI_TRY(bzdi_check_i64(NAME, "loss", c->loss, BZD_LOSS_MSE, BZD_LOSS_GRAM));
   BZDI_TRY(bzdi_check_f64(NAME, "huber_c", c->huber_c, 0.0, 1e30));
-  BZDI_TRY(bzdi_check_i64(NAME, "time", c->time, BZD_TIME_UNIFORM, BZD_TIME_U_SHAPED));
-  BZDI_TRY(bzdi_check_i64(NAME, "reserved", c->reserved, 0, 0));
+  BZDI_TRY(bzdi_check_i64(NAME, "time", c->time, BZD_TIME_UNIFORM, BZD_TIME_LOSS_AWARE));
+  BZDI_TRY(bzdi_check_i64(NAME, "grid_steps", c->grid_steps, 1, BZDI_MOST_GRID_STEPS));
   BZDI_TRY(bzdi_check_f64(NAME, "u_shape", c->u_shape, 1e-3, 30.0));
+  BZDI_TRY(bzdi_check_f64(NAME, "logit_mean", c->logit_mean, -20.0, 20.0));
+  BZDI_TRY(bzdi_check_f64(NAME, "logit_std", c->logit_std, 1e-3, 20.0));
   BZDI_TRY(bzdi_check_f64(NAME, "at_zero", c->at_zero, 0.0, 1.0));
+  BZDI_TRY(bzdi_check_f64(NAME, "at_grid", c->at_grid, 0.0, 1.0));
+  if (c->at_zero + c->at_grid > 1.0)
+    return bzdi_fail(BZD_E_ARGUMENT, "%s: at_zero %.9g and at_grid %.9g add up to more than 1", NAME, c->at_zero,
+                     c->at_grid);
+  BZDI_TRY(bzdi_check_f64(NAME, "endpoint_weight", c->endpoint_weight, 0.0, 1e6));
+  BZDI_TRY(bzdi_check_f64(NAME, "consistency", c->consistency, 0.0, 1e6));
+  if (kind != BZD_FLOW_CONTROL && (c->loss == BZD_LOSS_GRAM || c->endpoint_weight != 1.0 || c->consistency > 0.0))
+    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: %s is for control-point students", NAME,
+                     c->loss == BZD_LOSS_GRAM     ? "loss GRAM"
+                     : c->endpoint_weight != 1.0 ? "endpoint_weight other than 1"
+                                                  : "consistency");
   return bzdi_check_f64(NAME, "cond_dropout", c->cond_dropout, 0.0, 1.0);
 }
 
@@ -68,7 +89,7 @@ bzd_status bzd_trainer_create(const bzd_flow *student, const bzd_source *source,
   bzd_trainer_config c = defaults;
   BZDI_TRY(bzdi_config_read(NAME, config, &c, sizeof c, FIRST_TRAINER_CONFIG));
   BZDI_TRY(check_optimiser(&c));
-  BZDI_TRY(check_objective(&c));
+  BZDI_TRY(check_objective(&c, student->kind));
   if (student->net == NULL) return bzdi_fail(BZD_E_UNSUPPORTED, "student: a callback flow has no weights to train");
   if (c.warmup == -1) c.warmup = c.steps / 10 < 100 ? c.steps / 10 : 100;
   bzdi_trainer_config values = {.adam = {.rate = c.rate,
@@ -83,10 +104,17 @@ bzd_status bzd_trainer_create(const bzd_flow *student, const bzd_source *source,
                                          .ema = c.ema},
                                 .batch = c.batch,
                                 .loss = c.loss,
-                                .time = c.time,
+                                .time = {.kind = c.time,
+                                         .grid_steps = c.grid_steps,
+                                         .u_shape = c.u_shape,
+                                         .logit_mean = c.logit_mean,
+                                         .logit_std = c.logit_std,
+                                         .at_zero = c.at_zero,
+                                         .at_grid = c.at_grid,
+                                         .seed = c.seed},
                                 .huber_c = c.huber_c,
-                                .u_shape = c.u_shape,
-                                .at_zero = c.at_zero,
+                                .endpoint_weight = c.endpoint_weight,
+                                .consistency = c.consistency,
                                 .cond_dropout = c.cond_dropout,
                                 .seed = c.seed};
   return bzdi_done(bzdi_trainer_new(student, source, &values, out));
@@ -124,6 +152,12 @@ bzd_status bzd_trainer_run(bzd_trainer *trainer, int64_t count, bzd_progress_fn 
 }
 
 /* Signal-safe: no text, one store. */
+bzd_status bzd_trainer_set_source(bzd_trainer *trainer, const bzd_source *source) {
+  BZDI_TRY(check(trainer));
+  BZDI_TRY(bzdi_handle_check(source, BZDI_MAGIC_SOURCE, "source", "source"));
+  return bzdi_done(bzdi_trainer_set_source(trainer, source));
+}
+
 void bzd_trainer_cancel(bzd_trainer *trainer) {
   if (trainer != NULL && trainer->handle.magic == BZDI_MAGIC_TRAINER) atomic_store(&trainer->cancel, 1);
 }

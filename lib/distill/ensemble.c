@@ -53,6 +53,16 @@ bzd_status bzdi_ensemble_new(const bzd_context *context, const bzdi_ensemble_spe
   return BZD_OK;
 }
 
+int32_t bzdi_ensemble_generation(const bzd_ensemble *ensemble) {
+  int32_t most = 0;
+  for (int64_t m = 0; m < ensemble->count; m++) {
+    if (ensemble->weight[m] <= 0) continue;
+    if (ensemble->flow[m]->generation == 0) return 0;
+    if (ensemble->flow[m]->generation > most) most = ensemble->flow[m]->generation;
+  }
+  return most;
+}
+
 int64_t bzdi_ensemble_member(const bzd_ensemble *ensemble, int64_t index) {
   double u = bzdi_rng_unit(ensemble->seed, BZD_STREAM_MEMBER, (uint64_t)index), sum = 0;
   int64_t last = 0;

@@ -40,6 +40,8 @@ void bzdi_ensemble_field(const bzd_ensemble *ensemble, bzdi_field *field);
 void bzdi_ensemble_checked_field(const bzd_ensemble *ensemble, bzdi_field *field);
 /* Weights [n, count] at rows; what velocity uses. work as the field's. */
 bzd_status bzdi_ensemble_weights(const bzd_ensemble *ensemble, const bzdi_eval *eval, double *weights, void *work);
+/* The highest of its members' generations, 0 when one is unknown. */
+int32_t bzdi_ensemble_generation(const bzd_ensemble *ensemble);
 /* The member a sample follows in a MIXTURE. */
 int64_t bzdi_ensemble_member(const bzd_ensemble *ensemble, int64_t index);
 

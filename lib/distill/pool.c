@@ -9,16 +9,16 @@
 #include <math.h>
 #include <string.h>
 
-static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t *index, float *paths, float *cond,
-                             bzdi_spent *spent) {
+static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t *index, const bzdi_batch *out) {
   const bzdi_pool_source *s = (const bzdi_pool_source *)source;
   int64_t row = (source->degree + 1) * source->item.dim, cond_dim = source->item.cond_dim;
   for (int64_t r = 0; r < n; r++) {
     int64_t at = bzdi_rng_shuffled(s->seed, BZD_STREAM_ORDER, (uint64_t)index[r], s->count);
-    memcpy(paths + r * row, s->paths + at * row, (size_t)row * sizeof(float));
-    if (cond) memcpy(cond + r * cond_dim, s->cond + at * cond_dim, (size_t)cond_dim * sizeof(float));
+    memcpy(out->paths + r * row, s->paths + at * row, (size_t)row * sizeof(float));
+    if (out->cond) memcpy(out->cond + r * cond_dim, s->cond + at * cond_dim, (size_t)cond_dim * sizeof(float));
+    if (out->span) memcpy(out->span + 2 * r, s->span + 2 * at, 2 * sizeof(float));
   }
-  if (spent) spent->paths += n;
+  if (out->spent) out->spent->paths += n;
   return BZD_OK;
 }
 
@@ -28,6 +28,7 @@ static bzd_status hash_source(const bzd_source *source, bzdi_sha256 *hash) {
   bzdi_sha256_add(hash, head, sizeof head);
   bzdi_sha256_add(hash, s->paths, (size_t)(s->count * (source->degree + 1) * source->item.dim) * sizeof(float));
   if (s->cond) bzdi_sha256_add(hash, s->cond, (size_t)(s->count * source->item.cond_dim) * sizeof(float));
+  if (s->span) bzdi_sha256_add(hash, s->span, (size_t)(s->count * 2) * sizeof(float));
   return BZD_OK;
 }
 
@@ -39,10 +40,11 @@ static void drop(void *self) {
   bzdi_item_clear(context, &s->source.item);
   bzdi_free(context, s->paths);
   bzdi_free(context, s->cond);
+  bzdi_free(context, s->span);
 }
 
-bzd_status bzdi_pool_new_empty(const bzd_context *context, int32_t degree, const bzdi_item *item, int64_t count,
-                               uint64_t seed, bzdi_pool_source **out) {
+bzd_status bzdi_pool_new_empty(const bzd_context *context, int32_t degree, const bzdi_item *item, int32_t spans,
+                               int64_t count, uint64_t seed, bzdi_pool_source **out) {
   int64_t row, all;
   *out = NULL;
   if (__builtin_mul_overflow(item->dim, (int64_t)(degree + 1), &row) || __builtin_mul_overflow(row, count, &all) ||
@@ -53,12 +55,14 @@ bzd_status bzdi_pool_new_empty(const bzd_context *context, int32_t degree, const
   if (!s) return bzdi_no_memory("pool", 1, sizeof *s);
   s->source.kind = &kind;
   s->source.degree = degree;
+  s->source.spans = spans;
   s->count = count;
   s->seed = seed;
   s->paths = bzdi_malloc(context, (size_t)all, sizeof(float));
   if (item->cond_dim > 0) s->cond = bzdi_malloc(context, (size_t)count, (size_t)item->cond_dim * sizeof(float));
+  if (spans) s->span = bzdi_malloc(context, (size_t)count, 2 * sizeof(float));
   bzd_status status = BZD_OK;
-  if (!s->paths || (item->cond_dim > 0 && !s->cond)) status = bzdi_no_memory("pool", (size_t)all, sizeof(float));
+  if (!s->paths || (item->cond_dim > 0 && !s->cond) || (spans && !s->span)) status = bzdi_no_memory("pool", (size_t)all, sizeof(float));
   if (status == BZD_OK) status = bzdi_item_copy(context, item, &s->source.item);
   if (status != BZD_OK) {
     bzdi_release(s);
@@ -68,16 +72,18 @@ bzd_status bzdi_pool_new_empty(const bzd_context *context, int32_t degree, const
   return BZD_OK;
 }
 
-static bzd_status fill(bzdi_pool_source *s, const bzd_source *base, bzd_progress_fn progress, void *user) {
+static bzd_status fill(bzdi_pool_source *s, const bzd_source *base, int64_t first, bzd_progress_fn progress,
+                       void *user) {
   enum { PIECE = 1024 };
   int64_t index[PIECE], row = (base->degree + 1) * base->item.dim;
   bzdi_spent spent = {0};
   double began = bzdi_seconds();
   for (int64_t done = 0; done < s->count; done += PIECE) {
     int64_t n = s->count - done < PIECE ? s->count - done : PIECE;
-    for (int64_t r = 0; r < n; r++) index[r] = done + r;
-    BZDI_TRY(base->kind->paths(base, n, index, s->paths + done * row,
-                               s->cond ? s->cond + done * base->item.cond_dim : NULL, &spent));
+    for (int64_t r = 0; r < n; r++) index[r] = first + done + r;
+    bzdi_batch out = {s->paths + done * row, s->cond ? s->cond + done * base->item.cond_dim : NULL,
+                      s->span ? s->span + 2 * done : NULL, &spent};
+    BZDI_TRY(base->kind->paths(base, n, index, &out));
     if (!progress) continue;
     bzd_progress now = {.struct_size = sizeof now,
                         .phase = BZD_PHASE_GENERATE,
@@ -95,12 +101,13 @@ static bzd_status fill(bzdi_pool_source *s, const bzd_source *base, bzd_progress
   return BZD_OK;
 }
 
-bzd_status bzdi_source_new_pool(const bzd_source *base, int64_t count, uint64_t seed, bzd_progress_fn progress,
-                                void *user, bzd_source **out) {
+bzd_status bzdi_source_new_pool(const bzd_source *base, int64_t first, int64_t count, uint64_t seed,
+                                bzd_progress_fn progress, void *user, bzd_source **out) {
   bzdi_pool_source *s;
   *out = NULL;
-  BZDI_TRY(bzdi_pool_new_empty(base->handle.context, base->degree, &base->item, count, seed, &s));
-  bzd_status status = fill(s, base, progress, user);
+  BZDI_TRY(bzdi_pool_new_empty(base->handle.context, base->degree, &base->item, base->spans, count, seed, &s));
+  s->source.generation = base->generation;
+  bzd_status status = fill(s, base, first, progress, user);
   if (status != BZD_OK) {
     bzdi_release(s);
     return status;

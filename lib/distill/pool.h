@@ -9,12 +9,12 @@ typedef struct bzdi_pool_source {
   bzd_source source;
   int64_t count;
   uint64_t seed;
-  float *paths, *cond; /* [count, degree+1, dim], [count, cond_dim] or NULL */
+  float *paths, *cond, *span; /* [count, degree+1, dim], [count, cond_dim] or NULL, [count, 2] or NULL */
   double nfe, residual;
 } bzdi_pool_source;
 
 /* Empty, with room for count paths. */
-bzd_status bzdi_pool_new_empty(const bzd_context *context, int32_t degree, const bzdi_item *item, int64_t count,
-                               uint64_t seed, bzdi_pool_source **out);
+bzd_status bzdi_pool_new_empty(const bzd_context *context, int32_t degree, const bzdi_item *item, int32_t spans,
+                               int64_t count, uint64_t seed, bzdi_pool_source **out);
 
 #endif

@@ -2,14 +2,22 @@
 /* What all sources share: endless sample numbers cut into pieces, and the identity. */
 #include "distill/source.h"
 
-bzd_status bzdi_source_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond) {
+bzd_status bzdi_source_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond,
+                             float *span) {
   enum { PIECE = 1024 };
   int64_t index[PIECE], row = (source->degree + 1) * source->item.dim;
+  float spare[2 * PIECE];
   for (int64_t done = 0; done < n; done += PIECE) {
     int64_t count = n - done < PIECE ? n - done : PIECE;
-    for (int64_t r = 0; r < count; r++) index[r] = first + done + r;
-    bzd_status status = source->kind->paths(source, count, index, paths + done * row,
-                                            cond ? cond + done * source->item.cond_dim : NULL, NULL);
+    float *times = span ? span + 2 * done : spare;
+    for (int64_t r = 0; r < count; r++) {
+      index[r] = first + done + r;
+      times[2 * r] = 0;
+      times[2 * r + 1] = 1;
+    }
+    bzdi_batch out = {paths + done * row, cond ? cond + done * source->item.cond_dim : NULL,
+                      source->spans ? times : NULL, NULL};
+    bzd_status status = source->kind->paths(source, count, index, &out);
     if (status != BZD_OK) return status;
   }
   return BZD_OK;

@@ -18,11 +18,17 @@ typedef struct bzdi_spent {
   double nfe, residual2; /* sums over paths */
 } bzdi_spent;
 
+/* Where a source writes. */
+typedef struct bzdi_batch {
+  float *paths; /* [n, degree+1, dim] */
+  float *cond;  /* [n, cond_dim]; NULL when cond_dim is 0 */
+  float *span;  /* [n, 2] times of a path's ends; NULL when the source's paths all run from 0 to 1 */
+  bzdi_spent *spent; /* may be NULL */
+} bzdi_batch;
+
 typedef struct bzdi_source_kind {
   int32_t id;
-  /* paths [n, degree+1, dim], cond [n, cond_dim] (NULL when cond_dim is 0) of samples index[n]; spent may be NULL. */
-  bzd_status (*paths)(const bzd_source *source, int64_t n, const int64_t *index, float *paths, float *cond,
-                      bzdi_spent *spent);
+  bzd_status (*paths)(const bzd_source *source, int64_t n, const int64_t *index, const bzdi_batch *out);
   /* Everything the paths depend on. */
   bzd_status (*hash)(const bzd_source *source, bzdi_sha256 *hash);
 } bzdi_source_kind;
@@ -31,7 +37,9 @@ struct bzd_source {
   bzdi_handle handle;
   const bzdi_source_kind *kind;
   int32_t degree;
-  bzdi_item item;   /* dim, cond_dim, shape, affine of the target */
+  int32_t spans;      /* 1: paths have times of their own, see bzdi_batch */
+  int32_t generation; /* of a flow trained on it: 1 from data, one more than its teachers', 0 unknown */
+  bzdi_item item;     /* dim, cond_dim, shape, affine of the target */
   bzdi_cache cache; /* workspace of paths */
 };
 
@@ -57,15 +65,17 @@ typedef struct bzdi_ensemble_source_spec { /* values checked by the caller, shap
 bzd_status bzdi_source_new_ensemble(const bzd_ensemble *ensemble, const void *fitter, const bzdi_fit *fit,
                                     const bzdi_ensemble_source_spec *spec, bzd_source **out);
 
-bzd_status bzdi_source_new_pool(const bzd_source *base, int64_t count, uint64_t seed, bzd_progress_fn progress,
-                                void *user, bzd_source **out);
+/* Samples first..first+count-1 of base. */
+bzd_status bzdi_source_new_pool(const bzd_source *base, int64_t first, int64_t count, uint64_t seed,
+                                bzd_progress_fn progress, void *user, bzd_source **out);
 /* Facts of a pool: count, mean NFE, rms residual; zeros for other kinds. */
 void bzdi_pool_facts(const bzd_source *source, int64_t *count, double *nfe, double *residual);
 bzd_status bzdi_pool_store(const bzd_source *source, bzdi_store *store);
 bzd_status bzdi_pool_load(const bzd_context *context, const bzdi_store *store, bzd_source **out);
 
-/* Samples first..first+n-1, n may be any size. */
-bzd_status bzdi_source_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond);
+/* Samples first..first+n-1, n may be any size; span may be NULL, else it is filled for every source. */
+bzd_status bzdi_source_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond,
+                             float *span);
 /* SHA-256 over kind and all that the paths depend on. */
 bzd_status bzdi_source_identity(const bzd_source *source, uint8_t id[32]);
 

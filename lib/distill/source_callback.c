@@ -12,11 +12,15 @@ typedef struct callback_source {
   void *user;
 } callback_source;
 
-static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t *index, float *paths, float *cond,
-                             bzdi_spent *spent) {
+static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t *index, const bzdi_batch *out) {
+  const float *paths = out->paths, *cond = out->cond;
   const callback_source *s = (const callback_source *)source;
   int64_t dim = source->item.dim, row = (source->degree + 1) * dim;
-  int32_t stop = s->fn(s->user, n, index, source->degree, dim, source->item.cond_dim, paths, cond);
+  for (int64_t r = 0; r < n; r++) {
+    out->span[2 * r] = 0;
+    out->span[2 * r + 1] = 1;
+  }
+  int32_t stop = s->fn(s->user, n, index, source->degree, dim, source->item.cond_dim, out->paths, out->cond, out->span);
   if (stop != 0) return bzdi_fail(BZD_E_CANCELLED, "paths callback returned %d", (int)stop);
   for (int64_t i = 0; i < n * row; i++)
     if (!isfinite(paths[i]))
@@ -27,7 +31,13 @@ static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t 
       return bzdi_fail(BZD_E_NUMERIC, "paths callback: sample %lld, condition %lld is %g",
                        (long long)index[i / source->item.cond_dim], (long long)(i % source->item.cond_dim),
                        (double)cond[i]);
-  if (spent) spent->paths += n;
+  for (int64_t r = 0; r < n; r++) {
+    float start = out->span[2 * r], end = out->span[2 * r + 1];
+    if (!(start >= 0 && start < end && end <= 1))
+      return bzdi_fail(BZD_E_NUMERIC, "paths callback: sample %lld: span %g..%g, expected 0 <= start < end <= 1",
+                       (long long)index[r], (double)start, (double)end);
+  }
+  if (out->spent) out->spent->paths += n;
   return BZD_OK;
 }
 
@@ -46,6 +56,7 @@ bzd_status bzdi_source_new_callback(const bzd_context *context, int32_t degree, 
   if (!s) return bzdi_no_memory("source", 1, sizeof *s);
   s->source.kind = &kind;
   s->source.degree = degree;
+  s->source.spans = 1;
   s->source.item.dim = dim;
   s->source.item.cond_dim = cond_dim;
   s->fn = fn;

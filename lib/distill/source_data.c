@@ -39,11 +39,10 @@ static void rows_task(void *arg, int64_t i, int32_t slot) {
   }
 }
 
-static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t *index, float *paths, float *cond,
-                             bzdi_spent *spent) {
-  job j = {(const data_source *)source, n, index, paths, cond};
+static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t *index, const bzdi_batch *out) {
+  job j = {(const data_source *)source, n, index, out->paths, out->cond};
   bzdi_parallel_for(source->handle.context, (n + BLOCK - 1) / BLOCK, rows_task, &j);
-  if (spent) spent->paths += n;
+  if (out->spent) out->spent->paths += n;
   return BZD_OK;
 }
 
@@ -73,6 +72,7 @@ bzd_status bzdi_source_new_data(const bzd_data *target, const bzd_data *start, u
   if (!s) return bzdi_no_memory("source", 1, sizeof *s);
   s->source.kind = &kind;
   s->source.degree = 1;
+  s->source.generation = 1;
   s->seed = seed;
   s->target = bzdi_retain(target);
   s->start = start ? bzdi_retain(start) : NULL;

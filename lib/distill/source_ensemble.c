@@ -126,8 +126,10 @@ static bzd_status integrate(const ensemble_source *s, const bzdi_solve *solve, i
 }
 
 /* The rows of a chunk that go this way. */
-static bzd_status one_way(const ensemble_source *s, int anchored, int64_t n, const int64_t *index, float *paths,
-                          float *cond, const work *w, bzdi_spent *spent) {
+static bzd_status one_way(const ensemble_source *s, int anchored, int64_t n, const int64_t *index,
+                          const bzdi_batch *out, const work *w) {
+  float *cond = out->cond, *paths = out->paths;
+  bzdi_spent *spent = out->spent;
   int64_t dim = s->source.item.dim, cond_dim = s->source.item.cond_dim, rows = 0;
   for (int64_t r = 0; r < n; r++) {
     if (is_anchored(s, index[r]) != anchored) continue;
@@ -177,8 +179,7 @@ static bzd_status reserve(const ensemble_source *s, int64_t n) {
   return BZD_OK;
 }
 
-static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t *index, float *paths, float *cond,
-                             bzdi_spent *spent) {
+static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t *index, const bzdi_batch *out) {
   const ensemble_source *s = (const ensemble_source *)source;
   int64_t row = (source->degree + 1) * source->item.dim;
   work w;
@@ -191,9 +192,10 @@ static bzd_status make_paths(const bzd_source *source, int64_t n, const int64_t 
   bzd_status status = BZD_OK;
   for (int64_t done = 0; status == BZD_OK && done < n; done += s->chunk) {
     int64_t count = n - done < s->chunk ? n - done : s->chunk;
-    float *chunk_cond = cond ? cond + done * source->item.cond_dim : NULL;
+    bzdi_batch part = {out->paths + done * row, out->cond ? out->cond + done * source->item.cond_dim : NULL,
+                       out->span ? out->span + 2 * done : NULL, out->spent};
     for (int anchored = 0; status == BZD_OK && anchored < 2; anchored++)
-      status = one_way(s, anchored, count, index + done, paths + done * row, chunk_cond, &w, spent);
+      status = one_way(s, anchored, count, index + done, &part, &w);
   }
   bzdi_cache_give(cache, source->handle.context, memory);
   return status;
@@ -298,6 +300,8 @@ bzd_status bzdi_source_new_ensemble(const bzd_ensemble *ensemble, const void *fi
   if (!s) return bzdi_no_memory("source", 1, sizeof *s);
   s->source.kind = &kind;
   s->source.degree = fit->degree;
+  int32_t generation = bzdi_ensemble_generation(ensemble);
+  s->source.generation = generation > 0 ? generation + 1 : 0;
   s->spec = *spec;
   if (spec->solver == BZDI_SOLVER_AUTO) s->spec.solver = BZDI_SOLVER_DOPRI5;
   s->fit = fit;

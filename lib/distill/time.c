@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Times of training rows: word 0 of the sample's block places it, word 1 decides the atom at 0, word 2 flips. */
+/* Times of training rows. Words of the sample's block: 0 places it, 1 decides the atoms at 0 and on the grid, 2 flips
+ * (U-shaped) or is the second uniform of a normal, 3 chooses the grid's time. */
 #include "base/rng.h"
-#include "distill/trainer.h"
+#include "distill/objective.h"
 
 #include <math.h>
+
+/* Share of rows that LOSS_AWARE spreads evenly, whatever was seen. */
+#define EVEN 0.2
 
 /* (r + 1/2) / 2^23 of the top 23 bits: inside (0, 1) and exact in float32. */
 static double unit(uint32_t word) { return ((double)(word >> 9) + 0.5) / 8388608.0; }
@@ -14,13 +18,72 @@ static double u_shaped(double a, double u, int flip) {
   return flip ? 1 - t : t;
 }
 
-void bzdi_times(const bzdi_trainer_config *config, int64_t n, const int64_t *index, float *t) {
+/* 1 / (1 + exp(-(mean + std z))), z by Box-Muller. */
+static double logit_normal(double mean, double std, double u, double v) {
+  double z = sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
+  return 1 / (1 + exp(-(mean + std * z)));
+}
+
+/* Share of rows in each bin: by the root of its loss, which is what the size of a gradient goes with. A bin not seen
+ * yet counts as the mean of the others. */
+static void shares(const bzdi_time_seen *seen, double share[BZDI_TIME_BINS]) {
+  double sum = 0;
+  int known = 0;
+  for (int b = 0; b < BZDI_TIME_BINS; b++)
+    if (seen->loss[b] > 0) sum += sqrt(seen->loss[b]), known++;
+  for (int b = 0; b < BZDI_TIME_BINS; b++) {
+    double own = known == 0 ? 1 : seen->loss[b] > 0 ? sqrt(seen->loss[b]) * known / sum : 1;
+    share[b] = own;
+  }
+  sum = 0;
+  for (int b = 0; b < BZDI_TIME_BINS; b++) sum += share[b];
+  for (int b = 0; b < BZDI_TIME_BINS; b++) share[b] = EVEN / BZDI_TIME_BINS + (1 - EVEN) * share[b] / sum;
+}
+
+static double by_shares(const double share[BZDI_TIME_BINS], double u, float *weight) {
+  int b = 0;
+  for (; b < BZDI_TIME_BINS - 1 && u >= share[b]; b++) u -= share[b];
+  *weight = (float)(1 / (BZDI_TIME_BINS * share[b]));
+  return (b + fmin(u / share[b], 1)) / BZDI_TIME_BINS;
+}
+
+void bzdi_times(const bzdi_time_config *config, const bzdi_time_seen *seen, int64_t n, const int64_t *index, float *t,
+                float *weight) {
+  double share[BZDI_TIME_BINS];
+  if (config->kind == BZDI_TIME_LOSS_AWARE) shares(seen, share);
   for (int64_t r = 0; r < n; r++) {
     uint32_t words[4];
+    float own = 1;
     bzdi_rng_words(config->seed, BZD_STREAM_TIME, (uint64_t)index[r], 0, words);
-    double time = unit(words[0]);
-    if (config->time == BZDI_TIME_U_SHAPED) time = u_shaped(config->u_shape, time, (words[2] & 1) != 0);
-    if (config->at_zero > 0 && unit(words[1]) < config->at_zero) time = 0;
+    double time = unit(words[0]), atom = unit(words[1]);
+    switch (config->kind) {
+    case BZDI_TIME_U_SHAPED: time = u_shaped(config->u_shape, time, (words[2] & 1) != 0); break;
+    case BZDI_TIME_LOGIT_NORMAL:
+      time = logit_normal(config->logit_mean, config->logit_std, time, unit(words[2]));
+      break;
+    case BZDI_TIME_LOSS_AWARE: time = by_shares(share, time, &own); break;
+    default: break;
+    }
+    if (atom < config->at_zero + config->at_grid) {
+      time = atom < config->at_zero ? 0 : floor(unit(words[3]) * config->grid_steps) / config->grid_steps;
+      own = 1;
+    }
     t[r] = fminf((float)time, 0.99999994f); /* rounding must not reach 1 */
+    if (weight) weight[r] = own;
+  }
+}
+
+void bzdi_times_learn(bzdi_time_seen *seen, int64_t n, const float *t, const double *loss) {
+  double sum[BZDI_TIME_BINS] = {0};
+  int64_t count[BZDI_TIME_BINS] = {0};
+  for (int64_t r = 0; r < n; r++) {
+    int b = (int)(t[r] * BZDI_TIME_BINS);
+    sum[b] += loss[r];
+    count[b]++;
+  }
+  for (int b = 0; b < BZDI_TIME_BINS; b++) {
+    if (count[b] == 0) continue;
+    double now = sum[b] / (double)count[b];
+    seen->loss[b] = seen->loss[b] > 0 ? 0.98 * seen->loss[b] + 0.02 * now : now;
   }
 }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "base/task.h"
+#include "distill/consistency.h"
 #include "num/bernstein.h"
 
 #include <math.h>
@@ -17,8 +18,11 @@ enum { ROW_BLOCK = 32 }; /* rows of one task when targets are made */
 typedef struct work {
   int64_t *index;
   float *paths, *raised, *cond, *t, *x, *target, *out; /* raised: paths elevated to the student's degree */
+  float *span, *weight;                                /* NULL where not needed, as row_loss */
+  double *row_loss;
   uint8_t *keep;
   void *net;
+  bzdi_consistency consistency;
 } work;
 
 /* Degree of the student's paths: they are elevated when the source's is lower. */
@@ -39,8 +43,13 @@ static size_t carve(const bzd_trainer *trainer, const bzd_source *source, void *
   w->x = bzdi_arena_take(&arena, (size_t)(n * dim), sizeof(float));
   w->target = bzdi_arena_take(&arena, (size_t)(n * width), sizeof(float));
   w->out = bzdi_arena_take(&arena, (size_t)(n * width), sizeof(float));
+  int aware = trainer->config.time.kind == BZDI_TIME_LOSS_AWARE;
+  w->span = source->spans ? bzdi_arena_take(&arena, (size_t)(2 * n), sizeof(float)) : NULL;
+  w->weight = aware ? bzdi_arena_take(&arena, (size_t)n, sizeof(float)) : NULL;
+  w->row_loss = aware ? bzdi_arena_take(&arena, (size_t)n, sizeof(double)) : NULL;
   w->keep = bzdi_arena_take(&arena, net->cond_dim > 0 ? (size_t)n : 0, 1);
   w->net = bzdi_arena_take(&arena, net->kind->train_work(net, n), 1);
+  if (trainer->config.consistency > 0) bzdi_consistency_carve(&arena, net, n, &w->consistency);
   return arena.used;
 }
 
@@ -99,10 +108,13 @@ bzd_status bzdi_trainer_new_net(const bzd_context *context, const bzdi_flow_shap
   if (trainer->config.huber_c == 0) trainer->config.huber_c = 0.00054 * (double)shape->item.dim;
   trainer->kind = shape->kind;
   trainer->degree = shape->degree;
+  trainer->generation = shape->generation;
   trainer->net = bzdi_retain(shape->net);
   trainer->source = bzdi_retain(source);
   trainer->loss = NAN;
   trainer->smooth_loss = NAN;
+  bzdi_objective_set(&trainer->objective, config->loss, trainer->config.huber_c, (int32_t)shape->net->heads,
+                     shape->item.dim, config->endpoint_weight);
   bzd_status status = bzdi_item_copy(context, &shape->item, &trainer->item);
   if (status == BZD_OK) status = bzdi_meta_copy(context, &shape->meta, &trainer->meta);
   if (status == BZD_OK) status = check_source(trainer, source);
@@ -117,8 +129,25 @@ bzd_status bzdi_trainer_new_net(const bzd_context *context, const bzdi_flow_shap
 
 bzd_status bzdi_trainer_new(const bzd_flow *student, const bzd_source *source, const bzdi_trainer_config *config,
                             bzd_trainer **out) {
-  bzdi_flow_shape shape = {student->kind, student->degree, student->item, student->meta, student->net}; /* borrowed */
+  bzdi_flow_shape shape = bzdi_flow_shape_of(student);
   return bzdi_trainer_new_net(student->handle.context, &shape, student->weights, source, config, out);
+}
+
+bzd_status bzdi_trainer_set_source(bzd_trainer *trainer, const bzd_source *source) {
+  work w;
+  BZDI_TRY(check_source(trainer, source));
+  size_t bytes = carve(trainer, source, NULL, &w);
+  if (bytes > trainer->work_bytes) { /* paths of a higher degree, or with spans */
+    void *memory = bzdi_malloc(trainer->handle.context, bytes, 1);
+    if (!memory) return bzdi_no_memory("trainer", bytes, 1);
+    bzdi_free(trainer->handle.context, trainer->work);
+    trainer->work = memory;
+    trainer->work_bytes = bytes;
+  }
+  bzd_source *old = trainer->source;
+  trainer->source = bzdi_retain(source);
+  bzdi_release(old);
+  return BZD_OK;
 }
 
 /* ---- One step ------------------------------------------------------------------------------------------------ */
@@ -129,6 +158,16 @@ typedef struct target_job {
   int64_t n;
   int32_t from, degree; /* of the source's paths and the student's */
 } target_job;
+
+/* Paths that live on [a, b]: the curve's own time s becomes a + (b - a) s, its velocities are over b - a. */
+static void to_span(int64_t n, int64_t width, const float *span, float *t, float *target) {
+  for (int64_t r = 0; r < n; r++) {
+    float start = span[2 * r], length = span[2 * r + 1] - start;
+    if (start == 0 && length == 1) continue;
+    t[r] = fminf(start + length * t[r], 0.99999994f);
+    for (int64_t j = 0; j < width; j++) target[r * width + j] /= length;
+  }
+}
 
 static void target_task(void *arg, int64_t i, int32_t slot) {
   const target_job *j = arg;
@@ -142,9 +181,11 @@ static void target_task(void *arg, int64_t i, int32_t slot) {
     bzdi_path_elevate(n, j->from, dim, paths, j->degree, raised);
     paths = raised;
   }
-  bzdi_times(&j->trainer->config, n, w->index + first, w->t + first);
-  bzdi_path_targets(n, j->degree, dim, paths, w->t + first, (int32_t)net->heads, j->trainer->kind == BZDI_FLOW_ENDPOINT,
-                    w->x + first * dim, w->target + first * net->heads * dim);
+  float *t = w->t + first, *target = w->target + first * net->heads * dim;
+  bzdi_times(&j->trainer->config.time, &j->trainer->seen, n, w->index + first, t, w->weight ? w->weight + first : NULL);
+  bzdi_path_targets(n, j->degree, dim, paths, t, (int32_t)net->heads, j->trainer->kind == BZDI_FLOW_ENDPOINT,
+                    w->x + first * dim, target);
+  if (w->span) to_span(n, net->heads * dim, w->span + 2 * first, t, target);
 }
 
 /* Samples first.. of the source as rows with targets. */
@@ -153,7 +194,16 @@ static bzd_status make_batch(const bzd_trainer *trainer, const bzd_source *sourc
   const bzdi_trainer_config *config = &trainer->config;
   const bzdi_net *net = trainer->net;
   for (int64_t r = 0; r < n; r++) w->index[r] = first + r;
-  BZDI_TRY(source->kind->paths(source, n, w->index, w->paths, net->cond_dim > 0 ? w->cond : NULL, NULL));
+  bzdi_batch batch = {w->paths, net->cond_dim > 0 ? w->cond : NULL, w->span, NULL};
+  BZDI_TRY(source->kind->paths(source, n, w->index, &batch));
+  if (w->span && trainer->kind != BZDI_FLOW_VELOCITY)
+    for (int64_t r = 0; r < n; r++)
+      if (w->span[2 * r + 1] != 1)
+        return bzdi_fail(BZD_E_UNSUPPORTED,
+                         "source: the path of sample %lld ends at t %g; the rest of a path, which %s students predict, "
+                         "must end at 1",
+                         (long long)w->index[r], (double)w->span[2 * r + 1],
+                         trainer->kind == BZDI_FLOW_CONTROL ? "control-point" : "endpoint");
   *rows = (bzdi_rows){n, w->x, w->t, net->cond_dim > 0 ? w->cond : NULL, NULL};
   if (net->cond_dim > 0 && config->cond_dropout > 0) {
     for (int64_t r = 0; r < n; r++)
@@ -188,15 +238,20 @@ static bzd_status one_step(bzd_trainer *trainer) {
   carve(trainer, trainer->source, trainer->work, &w);
   BZDI_TRY(make_batch(trainer, trainer->source, trainer->step * config->batch, config->batch, &w, &rows));
   net->kind->forward(net, trainer->weights, &rows, w.out, w.net);
-  double loss =
-      bzdi_loss(context, config->loss, config->huber_c, rows.n, net->heads * net->dim, w.out, w.target, w.out);
+  double loss = 0;
+  if (config->consistency > 0)
+    loss = config->consistency *
+           bzdi_consistency_error(net, trainer->weights, config->seed, w.index, &rows, w.out, &w.consistency);
+  loss += bzdi_loss(context, &trainer->objective, rows.n, w.out, w.target, w.weight, w.row_loss, w.out);
   if (!isfinite(loss)) return diverged(trainer, loss);
+  if (config->consistency > 0) bzdi_consistency_gradient(net, config->consistency, &rows, &w.consistency, w.out);
   net->kind->backward(net, trainer->weights, &rows, w.out, trainer->grad, w.net);
   double norm = bzdi_adam_norm(context, net->count, trainer->grad);
   if (!isfinite(norm)) return diverged(trainer, loss);
   int64_t k = ++trainer->step;
   bzdi_adam_step(context, &config->adam, k, norm, net->count, trainer->grad, trainer->weights, trainer->moment1,
                  trainer->moment2, trainer->ema);
+  if (w.row_loss) bzdi_times_learn(&trainer->seen, rows.n, w.t, w.row_loss);
   trainer->loss = loss;
   trainer->norm = norm;
   trainer->rate = bzdi_adam_rate(&config->adam, k);
@@ -242,12 +297,18 @@ static bzd_status choose(const bzd_trainer *trainer, int32_t which, const float 
   return BZD_OK;
 }
 
+bzdi_flow_shape bzdi_trainer_shape(const bzd_trainer *trainer) {
+  return (bzdi_flow_shape){trainer->kind, trainer->degree, trainer->generation,
+                           trainer->item, trainer->meta,   trainer->net};
+}
+
 bzd_status bzdi_trainer_flow(const bzd_trainer *trainer, int32_t which, bzd_flow **out) {
   const float *weights = NULL;
   *out = NULL;
   BZDI_TRY(choose(trainer, which, &weights));
-  return bzdi_flow_new_net(trainer->handle.context, trainer->kind, trainer->degree, &trainer->item, &trainer->meta,
-                           trainer->net, weights, out);
+  bzdi_flow_shape shape = bzdi_trainer_shape(trainer);
+  if (trainer->step > 0) shape.generation = trainer->source->generation;
+  return bzdi_flow_new_net(trainer->handle.context, &shape, weights, out);
 }
 
 bzd_status bzdi_trainer_evaluate(bzd_trainer *trainer, const bzd_source *source, int64_t first, int64_t n,
@@ -273,7 +334,7 @@ bzd_status bzdi_trainer_evaluate(bzd_trainer *trainer, const bzd_source *source,
     if (status != BZD_OK) break;
     net->kind->forward(net, weights, &rows, w.out, w.net);
     total += (double)count *
-             bzdi_loss(context, config->loss, config->huber_c, count, net->heads * net->dim, w.out, w.target, NULL);
+             bzdi_loss(context, &trainer->objective, count, w.out, w.target, w.weight, NULL, NULL);
   }
   if (memory != trainer->work) bzdi_free(context, memory);
   if (status == BZD_OK) *loss = total / (double)n;

@@ -17,16 +17,21 @@ typedef struct number {
   double *value;
 } number;
 
-enum { NUMBERS = 12 };
+enum { NUMBERS = 17 };
 static void list(bzdi_trainer_config *config, number numbers[NUMBERS]) {
   bzdi_adam_config *adam = &config->adam;
+  bzdi_time_config *time = &config->time;
   const number all[NUMBERS] = {
       {"trainer.rate", 1e-12, 1, &adam->rate},        {"trainer.final_rate", 0, 1, &adam->final_rate},
       {"trainer.beta1", 0, 0.999999, &adam->beta1},   {"trainer.beta2", 0, 0.999999, &adam->beta2},
       {"trainer.epsilon", 1e-30, 1, &adam->epsilon},  {"trainer.weight_decay", 0, 1, &adam->weight_decay},
       {"trainer.clip", 0, 1e30, &adam->clip},         {"trainer.ema", 0, 0.999999, &adam->ema},
-      {"trainer.huber_c", 0, 1e30, &config->huber_c}, {"trainer.u_shape", 1e-3, 30, &config->u_shape},
-      {"trainer.at_zero", 0, 1, &config->at_zero},    {"trainer.cond_dropout", 0, 1, &config->cond_dropout}};
+      {"trainer.huber_c", 0, 1e30, &config->huber_c}, {"trainer.u_shape", 1e-3, 30, &time->u_shape},
+      {"trainer.at_zero", 0, 1, &time->at_zero},      {"trainer.cond_dropout", 0, 1, &config->cond_dropout},
+      {"trainer.at_grid", 0, 1, &time->at_grid},      {"trainer.logit_mean", -20, 20, &time->logit_mean},
+      {"trainer.logit_std", 1e-3, 20, &time->logit_std},
+      {"trainer.endpoint_weight", 0, 1e6, &config->endpoint_weight},
+      {"trainer.consistency", 0, 1e6, &config->consistency}};
   memcpy(numbers, all, sizeof all);
 }
 
@@ -40,13 +45,14 @@ static bzd_status store_config(const bzd_trainer *trainer, bzdi_store *store) {
   BZDI_TRY(bzdi_store_set_i64(store, BZDI_STAT, "trainer.warmup", config.adam.warmup, BZDI_MODEL));
   BZDI_TRY(bzdi_store_set_i64(store, BZDI_STAT, "trainer.batch", config.batch, BZDI_MODEL));
   BZDI_TRY(bzdi_store_set_i64(store, BZDI_STAT, "trainer.loss_kind", config.loss, BZDI_MODEL));
-  BZDI_TRY(bzdi_store_set_i64(store, BZDI_STAT, "trainer.time", config.time, BZDI_MODEL));
+  BZDI_TRY(bzdi_store_set_i64(store, BZDI_STAT, "trainer.time", config.time.kind, BZDI_MODEL));
+  BZDI_TRY(bzdi_store_set_i64(store, BZDI_STAT, "trainer.grid_steps", config.time.grid_steps, BZDI_MODEL));
   return bzdi_store_set_u64(store, BZDI_STAT, "trainer.seed", config.seed, BZDI_MODEL);
 }
 
 static bzd_status load_config(const bzdi_store *store, bzdi_trainer_config *config) {
   number numbers[NUMBERS];
-  int64_t loss, time;
+  int64_t loss, time, grid;
   memset(config, 0, sizeof *config);
   list(config, numbers);
   for (int i = 0; i < NUMBERS; i++) {
@@ -58,18 +64,26 @@ static bzd_status load_config(const bzdi_store *store, bzdi_trainer_config *conf
   BZDI_TRY(bzdi_store_get_i64(store, BZDI_STAT, "trainer.steps", 1, (int64_t)1 << 40, &config->adam.steps));
   BZDI_TRY(bzdi_store_get_i64(store, BZDI_STAT, "trainer.warmup", 0, config->adam.steps, &config->adam.warmup));
   BZDI_TRY(bzdi_store_get_i64(store, BZDI_STAT, "trainer.batch", 1, 1 << 20, &config->batch));
-  BZDI_TRY(bzdi_store_get_i64(store, BZDI_STAT, "trainer.loss_kind", BZDI_LOSS_MSE, BZDI_LOSS_PSEUDO_HUBER, &loss));
-  BZDI_TRY(bzdi_store_get_i64(store, BZDI_STAT, "trainer.time", BZDI_TIME_UNIFORM, BZDI_TIME_U_SHAPED, &time));
+  BZDI_TRY(bzdi_store_get_i64(store, BZDI_STAT, "trainer.loss_kind", BZDI_LOSS_MSE, BZDI_LOSS_GRAM, &loss));
+  BZDI_TRY(bzdi_store_get_i64(store, BZDI_STAT, "trainer.time", BZDI_TIME_UNIFORM, BZDI_TIME_LOSS_AWARE, &time));
+  BZDI_TRY(bzdi_store_get_i64(store, BZDI_STAT, "trainer.grid_steps", 1, BZDI_MOST_GRID_STEPS, &grid));
+  BZDI_TRY(bzdi_store_get_u64(store, BZDI_STAT, "trainer.seed", &config->seed));
   config->loss = (int32_t)loss;
-  config->time = (int32_t)time;
-  return bzdi_store_get_u64(store, BZDI_STAT, "trainer.seed", &config->seed);
+  config->time.kind = (int32_t)time;
+  config->time.grid_steps = (int32_t)grid;
+  config->time.seed = config->seed;
+  if (config->time.at_zero + config->time.at_grid > 1)
+    return bzdi_fail(BZD_E_CORRUPT, "trainer.at_zero + trainer.at_grid is %g, expected at most 1",
+                     config->time.at_zero + config->time.at_grid);
+  return BZD_OK;
 }
 
 bzd_status bzdi_trainer_store(const bzd_trainer *trainer, bzdi_store *store) {
   const bzdi_net *net = trainer->net;
   uint8_t id[32];
   char kernels[160];
-  BZDI_TRY(bzdi_flow_store_shape(trainer->kind, trainer->degree, &trainer->item, &trainer->meta, net, store, ""));
+  bzdi_flow_shape shape = bzdi_trainer_shape(trainer);
+  BZDI_TRY(bzdi_flow_store_shape(&shape, store, ""));
   BZDI_TRY(bzdi_net_save_array(net, store, "", BZDI_ROLE_PARAMETER, trainer->weights));
   if (trainer->ema) BZDI_TRY(bzdi_net_save_array(net, store, "", BZDI_ROLE_EMA, trainer->ema));
   BZDI_TRY(bzdi_net_save_array(net, store, "", BZDI_ROLE_MOMENT1, trainer->moment1));
@@ -81,6 +95,9 @@ bzd_status bzdi_trainer_store(const bzd_trainer *trainer, bzdi_store *store) {
   BZDI_TRY(bzdi_store_set_f64(store, BZDI_STAT, "trainer.last_loss", trainer->loss, 0));
   BZDI_TRY(bzdi_store_set_f64(store, BZDI_STAT, "trainer.last_norm", trainer->norm, 0));
   BZDI_TRY(bzdi_store_set_f64(store, BZDI_STAT, "trainer.smooth_sum", trainer->smooth_sum, 0));
+  if (trainer->config.time.kind == BZDI_TIME_LOSS_AWARE)
+    BZDI_TRY(bzdi_store_set_bytes(store, BZDI_STAT, "trainer.time_seen", &trainer->seen, sizeof trainer->seen,
+                                  BZDI_MODEL));
   bzdi_gemm_describe(kernels, sizeof kernels);
   char version[32];
   snprintf(version, sizeof version, "%d.%d.%d", BZD_VERSION_MAJOR, BZD_VERSION_MINOR, BZD_VERSION_PATCH);
@@ -105,6 +122,20 @@ static bzd_status load_array(const bzdi_store *store, const bzd_trainer *trainer
   return BZD_OK;
 }
 
+static bzd_status load_seen(const bzdi_store *store, bzdi_time_seen *seen) {
+  const void *saved;
+  size_t size;
+  BZDI_TRY(bzdi_store_get_bytes(store, BZDI_STAT, "trainer.time_seen", &saved, &size));
+  if (size != sizeof *seen)
+    return bzdi_fail(BZD_E_CORRUPT, "trainer.time_seen has %zu bytes, expected %zu", size, sizeof *seen);
+  memcpy(seen, saved, sizeof *seen);
+  for (int b = 0; b < BZDI_TIME_BINS; b++)
+    if (!(seen->loss[b] >= 0 && isfinite(seen->loss[b])))
+      return bzdi_fail(BZD_E_CORRUPT, "trainer.time_seen: bin %d is %g, expected finite and at least 0", b,
+                       seen->loss[b]);
+  return BZD_OK;
+}
+
 static bzd_status load_state(const bzdi_store *store, bzd_trainer *trainer) {
   const char *kernels;
   char now[160];
@@ -117,6 +148,7 @@ static bzd_status load_state(const bzdi_store *store, bzd_trainer *trainer) {
   BZDI_TRY(bzdi_store_get_f64(store, BZDI_STAT, "trainer.last_norm", &trainer->norm));
   BZDI_TRY(bzdi_store_get_f64(store, BZDI_STAT, "trainer.smooth_sum", &trainer->smooth_sum));
   BZDI_TRY(bzdi_store_get_str(store, BZDI_STAT, "trainer.kernels", &kernels));
+  if (trainer->config.time.kind == BZDI_TIME_LOSS_AWARE) BZDI_TRY(load_seen(store, &trainer->seen));
   if (trainer->step > 0) {
     trainer->rate = bzdi_adam_rate(&trainer->config.adam, trainer->step);
     trainer->smooth_loss = trainer->smooth_sum / (1 - pow(0.99, (double)trainer->step));

@@ -75,14 +75,19 @@ bzd_status bzdi_flow_new(const bzd_context *context, const bzdi_flow_spec *spec,
   return finish(flow, status, out);
 }
 
-bzd_status bzdi_flow_new_net(const bzd_context *context, int32_t kind, int32_t degree, const bzdi_item *item,
-                             const bzdi_meta *meta, bzdi_net *net, const float *weights, bzd_flow **out) {
+bzdi_flow_shape bzdi_flow_shape_of(const bzd_flow *flow) {
+  return (bzdi_flow_shape){flow->kind, flow->degree, flow->generation, flow->item, flow->meta, flow->net};
+}
+
+bzd_status bzdi_flow_new_net(const bzd_context *context, const bzdi_flow_shape *shape, const float *weights,
+                             bzd_flow **out) {
   bzd_flow *flow = NULL;
   *out = NULL;
-  BZDI_TRY(begin(context, kind, degree, item, &flow));
-  bzd_status status = attach(flow, bzdi_retain(net));
-  if (status == BZD_OK && meta) status = bzdi_meta_copy(context, meta, &flow->meta);
-  if (status == BZD_OK) memcpy(flow->weights, weights, (size_t)net->count * sizeof(float));
+  BZDI_TRY(begin(context, shape->kind, shape->degree, &shape->item, &flow));
+  flow->generation = shape->generation;
+  bzd_status status = attach(flow, bzdi_retain(shape->net));
+  if (status == BZD_OK) status = bzdi_meta_copy(context, &shape->meta, &flow->meta);
+  if (status == BZD_OK) memcpy(flow->weights, weights, (size_t)shape->net->count * sizeof(float));
   return finish(flow, status, out);
 }
 
@@ -92,6 +97,7 @@ bzd_status bzdi_flow_new_from(const bzd_flow *teacher, int32_t kind, int32_t deg
   bzdi_net *net = NULL;
   *out = NULL;
   BZDI_TRY(begin(context, kind, degree, &teacher->item, &flow));
+  flow->generation = teacher->generation;
   bzd_status status = bzdi_mlp_with_heads(teacher->net, bzdi_flow_heads(kind, degree), &net);
   if (status == BZD_OK) status = attach(flow, net);
   if (status == BZD_OK) {

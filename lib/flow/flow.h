@@ -24,6 +24,8 @@ typedef struct bzdi_item {
 struct bzd_flow {
   bzdi_handle handle;
   int32_t kind, degree; /* degree 1 unless CONTROL */
+  int32_t generation;   /* how often its coupling was straightened: 1 trained on data, 2 on a flow's paths, ...; 0
+                           unknown */
   bzdi_item item;
   bzdi_meta meta; /* free key-values */
   bzdi_net *net;  /* NULL: callback */
@@ -48,9 +50,17 @@ typedef struct bzdi_flow_spec { /* values checked by the caller */
 bzd_status bzdi_flow_new(const bzd_context *context, const bzdi_flow_spec *spec, bzd_flow **out);
 bzd_status bzdi_flow_new_callback(const bzd_context *context, const bzdi_item *item, bzd_velocity_fn fn, void *user,
                                   int serialise, bzd_flow **out);
-/* Retains net, copies item, meta (may be NULL) and weights: what snapshots and loads use. */
-bzd_status bzdi_flow_new_net(const bzd_context *context, int32_t kind, int32_t degree, const bzdi_item *item,
-                             const bzdi_meta *meta, bzdi_net *net, const float *weights, bzd_flow **out);
+/* Everything about a network flow but its weights. */
+typedef struct bzdi_flow_shape {
+  int32_t kind, degree, generation;
+  bzdi_item item;
+  bzdi_meta meta;
+  bzdi_net *net;
+} bzdi_flow_shape;
+bzdi_flow_shape bzdi_flow_shape_of(const bzd_flow *flow); /* borrowed */
+/* Retains net, copies item, meta and weights: what snapshots and loads use. */
+bzd_status bzdi_flow_new_net(const bzd_context *context, const bzdi_flow_shape *shape, const float *weights,
+                             bzd_flow **out);
 bzd_status bzdi_flow_new_from(const bzd_flow *teacher, int32_t kind, int32_t degree, bzd_flow **out);
 /* weights changed: pack again. */
 void bzdi_flow_repack(bzd_flow *flow);
@@ -78,15 +88,8 @@ bzd_status bzdi_flow_load(const bzd_context *context, const bzdi_store *store, c
 
 bzd_status bzdi_item_store(const bzdi_item *item, bzdi_store *store, const char *prefix);
 bzd_status bzdi_item_load(const bzd_context *context, const bzdi_store *store, const char *prefix, bzdi_item *out);
-/* Everything about a flow but its weights: what trainers store and load beside their own. */
-typedef struct bzdi_flow_shape {
-  int32_t kind, degree;
-  bzdi_item item;
-  bzdi_meta meta;
-  bzdi_net *net;
-} bzdi_flow_shape;
-bzd_status bzdi_flow_store_shape(int32_t kind, int32_t degree, const bzdi_item *item, const bzdi_meta *meta,
-                                 const bzdi_net *net, bzdi_store *store, const char *prefix);
+/* What trainers store and load beside their own; bzdi_flow_shape_clear a loaded one. */
+bzd_status bzdi_flow_store_shape(const bzdi_flow_shape *shape, bzdi_store *store, const char *prefix);
 bzd_status bzdi_flow_load_shape(const bzd_context *context, const bzdi_store *store, const char *prefix,
                                 bzdi_flow_shape *out);
 void bzdi_flow_shape_clear(const bzd_context *context, bzdi_flow_shape *shape);

@@ -85,28 +85,30 @@ bzd_status bzdi_item_load(const bzd_context *context, const bzdi_store *store, c
   return status;
 }
 
-bzd_status bzdi_flow_store_shape(int32_t kind, int32_t degree, const bzdi_item *item, const bzdi_meta *meta,
-                                 const bzdi_net *net, bzdi_store *store, const char *prefix) {
-  BZDI_TRY(store_i64(store, prefix, "flow.kind", kind));
-  BZDI_TRY(store_i64(store, prefix, "flow.degree", degree));
+bzd_status bzdi_flow_store_shape(const bzdi_flow_shape *shape, bzdi_store *store, const char *prefix) {
+  BZDI_TRY(store_i64(store, prefix, "flow.kind", shape->kind));
+  BZDI_TRY(store_i64(store, prefix, "flow.degree", shape->degree));
+  BZDI_TRY(store_i64(store, prefix, "flow.generation", shape->generation));
   BZDI_TRY(store_i64(store, prefix, "flow.noise_version", BZD_NOISE_VERSION));
-  BZDI_TRY(bzdi_item_store(item, store, prefix));
-  BZDI_TRY(bzdi_meta_store(meta, store, prefix));
-  return net->kind->describe(net, store, prefix);
+  BZDI_TRY(bzdi_item_store(&shape->item, store, prefix));
+  BZDI_TRY(bzdi_meta_store(&shape->meta, store, prefix));
+  return shape->net->kind->describe(shape->net, store, prefix);
 }
 
 bzd_status bzdi_flow_store(const bzd_flow *flow, bzdi_store *store, const char *prefix) {
   if (!flow->net) return bzdi_fail(BZD_E_UNSUPPORTED, "a callback flow cannot be stored: it is code of the host");
-  BZDI_TRY(bzdi_flow_store_shape(flow->kind, flow->degree, &flow->item, &flow->meta, flow->net, store, prefix));
+  bzdi_flow_shape shape = bzdi_flow_shape_of(flow);
+  BZDI_TRY(bzdi_flow_store_shape(&shape, store, prefix));
   return bzdi_net_save_array(flow->net, store, prefix, BZDI_ROLE_PARAMETER, flow->weights);
 }
 
 bzd_status bzdi_flow_load_shape(const bzd_context *context, const bzdi_store *store, const char *prefix,
                                 bzdi_flow_shape *out) {
   bzdi_flow_shape shape = {0};
-  int64_t kind, degree, noise;
+  int64_t kind, degree, generation, noise;
   BZDI_TRY(load_i64(store, prefix, "flow.kind", BZDI_FLOW_VELOCITY, BZDI_FLOW_ENDPOINT, &kind));
   BZDI_TRY(load_i64(store, prefix, "flow.degree", 1, 16, &degree));
+  BZDI_TRY(load_i64(store, prefix, "flow.generation", 0, INT32_MAX, &generation));
   BZDI_TRY(load_i64(store, prefix, "flow.noise_version", 1, INT32_MAX, &noise));
   if (noise != BZD_NOISE_VERSION)
     return bzdi_fail(BZD_E_VERSION, "noise version %lld, this library has %d", (long long)noise, BZD_NOISE_VERSION);
@@ -114,6 +116,7 @@ bzd_status bzdi_flow_load_shape(const bzd_context *context, const bzdi_store *st
     return bzdi_fail(BZD_E_CORRUPT, "flow.degree is %lld, expected 1 for this kind", (long long)degree);
   shape.kind = (int32_t)kind;
   shape.degree = (int32_t)degree;
+  shape.generation = (int32_t)generation;
   bzd_status status = bzdi_item_load(context, store, prefix, &shape.item);
   if (status == BZD_OK) status = bzdi_meta_load(context, store, prefix, &shape.meta);
   if (status == BZD_OK) status = bzdi_net_load(context, store, prefix, &shape.net);
@@ -169,7 +172,7 @@ bzd_status bzdi_flow_load(const bzd_context *context, const bzdi_store *store, c
   BZDI_TRY(bzdi_flow_load_shape(context, store, prefix, &shape));
   bzd_status status = bzdi_weights_load(context, shape.net, store, prefix, role, &weights);
   if (status == BZD_OK)
-    status = bzdi_flow_new_net(context, shape.kind, shape.degree, &shape.item, &shape.meta, shape.net, weights, out);
+    status = bzdi_flow_new_net(context, &shape, weights, out);
   bzdi_free(context, weights);
   bzdi_flow_shape_clear(context, &shape);
   return status;

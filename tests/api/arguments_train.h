@@ -77,11 +77,11 @@ static void test_source_create(void) {
   BAD_OUT(BZD_E_STATE, bzd_source, CALLBACK((bzd_context *)(void *)s.data, 2, DIM, 0, paths));
   BAD(ARG, bzd_source_create_callback(s.context, 2, DIM, 0, paths, NULL, NULL));
 #undef CALLBACK
-  BAD_HANDLE_OUT(bzd_source, bzd_source, bzd_source_create_pool(h, 4, 0, NULL, NULL, &made));
-  BAD_OUT(ARG, bzd_source, bzd_source_create_pool(s.source, 0, 0, NULL, NULL, &made));
-  BAD_OUT(ARG, bzd_source, bzd_source_create_pool(s.source, -1, 0, NULL, NULL, &made));
-  BAD_OUT(ARG, bzd_source, bzd_source_create_pool(s.source, INT64_MAX, 0, NULL, NULL, &made));
-  BAD(ARG, bzd_source_create_pool(s.source, 4, 0, NULL, NULL, NULL));
+  BAD_HANDLE_OUT(bzd_source, bzd_source, bzd_source_create_pool(h, 0, 4, 0, NULL, NULL, &made));
+  BAD_OUT(ARG, bzd_source, bzd_source_create_pool(s.source, 0, 0, 0, NULL, NULL, &made));
+  BAD_OUT(ARG, bzd_source, bzd_source_create_pool(s.source, 0, -1, 0, NULL, NULL, &made));
+  BAD_OUT(ARG, bzd_source, bzd_source_create_pool(s.source, 0, INT64_MAX, 0, NULL, NULL, &made));
+  BAD(ARG, bzd_source_create_pool(s.source, 0, 4, 0, NULL, NULL, NULL));
 }
 
 static void test_source(void **state) {
@@ -90,14 +90,14 @@ static void test_source(void **state) {
   BAD_INFO(bzd_source_info, bzd_source_get_info(s.source, i));
   bzd_source_info info = {.struct_size = sizeof info};
   BAD_HANDLE(bzd_source, bzd_source_get_info(h, &info));
-  BAD_HANDLE(bzd_source, bzd_source_get_paths(h, 0, 1, s.out, s.out));
-  BAD(ARG, bzd_source_get_paths(s.source, -1, 1, s.out, s.out));
-  BAD(ARG, bzd_source_get_paths(s.source, INT64_MAX, 1, s.out, s.out));
-  BAD(ARG, bzd_source_get_paths(s.source, 0, -1, s.out, s.out));
-  BAD(ARG, bzd_source_get_paths(s.source, 0, INT64_MAX, s.out, s.out));
-  BAD(ARG, bzd_source_get_paths(s.source, 0, 1, NULL, s.out));
-  BAD(ARG, bzd_source_get_paths(s.source, 0, 1, s.out, NULL));
-  OK(bzd_source_get_paths(s.source, 0, 0, NULL, NULL));
+  BAD_HANDLE(bzd_source, bzd_source_get_paths(h, 0, 1, s.out, s.out, NULL));
+  BAD(ARG, bzd_source_get_paths(s.source, -1, 1, s.out, s.out, NULL));
+  BAD(ARG, bzd_source_get_paths(s.source, INT64_MAX, 1, s.out, s.out, NULL));
+  BAD(ARG, bzd_source_get_paths(s.source, 0, -1, s.out, s.out, NULL));
+  BAD(ARG, bzd_source_get_paths(s.source, 0, INT64_MAX, s.out, s.out, NULL));
+  BAD(ARG, bzd_source_get_paths(s.source, 0, 1, NULL, s.out, NULL));
+  BAD(ARG, bzd_source_get_paths(s.source, 0, 1, s.out, NULL, NULL));
+  OK(bzd_source_get_paths(s.source, 0, 0, NULL, NULL, NULL));
 }
 
 /* ---- trainer.h ----------------------------------------------------------------------------------------------- */

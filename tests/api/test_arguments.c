@@ -172,7 +172,7 @@ static int setup(void **state) {
   s.ensemble = make_ensemble(s.context, BZD_COMBINE_VELOCITY, BZD_RULE_UNIFORM, 1, &s.flow);
   s.fitter = make_fitter(s.context, 2, 5);
   OK(bzd_source_create_data(s.data, NULL, 1, &s.source));
-  OK(bzd_source_create_pool(s.source, 8, 1, NULL, NULL, &s.pool));
+  OK(bzd_source_create_pool(s.source, 0, 8, 1, NULL, NULL, &s.pool));
   s.trainer = make_trainer(s.flow, s.source, 10, 8);
   OK(bzd_trainer_run(s.trainer, 1, NULL, NULL));
   OK(bzd_checkpoint_from_flow(s.flow, &s.checkpoint));

@@ -139,13 +139,13 @@ static void test_paths(void **state) {
   bzd_checkpoint *checkpoint, *opened;
   size_t size;
   OK(bzd_source_create_data(data, NULL, 1, &source));
-  OK(bzd_source_create_pool(source, 15, 2, NULL, NULL, &pool));
+  OK(bzd_source_create_pool(source, 0, 15, 2, NULL, NULL, &pool));
   OK(bzd_checkpoint_from_source(pool, &checkpoint));
   void *buf = bytes_of(checkpoint, &size);
   OK(bzd_checkpoint_open_buffer(NULL, buf, size, NULL, &opened));
   OK(bzd_checkpoint_get_source(opened, &loaded));
-  OK(bzd_source_get_paths(pool, 3, N, one, one_cond));
-  OK(bzd_source_get_paths(loaded, 3, N, other, other_cond));
+  OK(bzd_source_get_paths(pool, 3, N, one, one_cond, NULL));
+  OK(bzd_source_get_paths(loaded, 3, N, other, other_cond, NULL));
   assert_memory_equal(one, other, sizeof one);
   assert_memory_equal(one_cond, other_cond, sizeof one_cond);
   bzd_checkpoint_destroy(opened);

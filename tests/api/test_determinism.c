@@ -140,9 +140,9 @@ static uint64_t distil(int32_t threads) {
   config.steps = 8;
   bzd_source *source, *pool;
   OK(bzd_source_create_ensemble(ensemble, fitter, &config, &source));
-  OK(bzd_source_create_pool(source, 200, 1, NULL, NULL, &pool));
+  OK(bzd_source_create_pool(source, 0, 200, 1, NULL, NULL, &pool));
   static float paths[64 * 4 * DIM], path_cond[64 * CLASSES];
-  OK(bzd_source_get_paths(pool, 0, 64, paths, path_cond));
+  OK(bzd_source_get_paths(pool, 0, 64, paths, path_cond, NULL));
   bzd_flow *student;
   OK(bzd_flow_create_from(teachers[0], BZD_FLOW_CONTROL, 3, &student));
   bzd_trainer *trainer = make_trainer(student, pool, 12, 96);

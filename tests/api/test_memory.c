@@ -95,7 +95,7 @@ static void test_training(void **state) {
     config.steps = 4;
     OK(bzd_source_create_data(data, NULL, 1, &sources[0]));
     OK(bzd_source_create_ensemble(ensemble, fitter, &config, &sources[1]));
-    OK(bzd_source_create_pool(sources[1], 100, 1, NULL, NULL, &sources[2]));
+    OK(bzd_source_create_pool(sources[1], 0, 100, 1, NULL, NULL, &sources[2]));
     for (int i = 0; i < 3; i++) {
       bzd_trainer *trainer = make_trainer(student, sources[i], 20, 64);
       STEADY(h, bzd_trainer_run(trainer, 2, NULL, NULL));
@@ -156,7 +156,7 @@ static bzd_status whole_way(host *h, bzd_context *context) {
   fitter_config.nodes = NODES;
   STEP(bzd_fitter_create(context, &fitter_config, &fitter));
   STEP(bzd_source_create_ensemble(ensemble, fitter, NULL, &source));
-  STEP(bzd_source_create_pool(source, 16, 1, NULL, NULL, &pool));
+  STEP(bzd_source_create_pool(source, 0, 16, 1, NULL, NULL, &pool));
   STEP(bzd_flow_create_from(flow, BZD_FLOW_CONTROL, 2, &student));
   STEP(bzd_trainer_config_init(&trainer_config, sizeof trainer_config));
   trainer_config.steps = 3;

@@ -40,7 +40,7 @@ static bzd_source *make_pool(const bzd_context *context, const bzd_data *data) {
   config.rho = 0.5;
   config.steps = 4;
   OK(bzd_source_create_ensemble(ensemble, fitter, &config, &source));
-  OK(bzd_source_create_pool(source, 70, 5, NULL, NULL, &pool));
+  OK(bzd_source_create_pool(source, 0, 70, 5, NULL, NULL, &pool));
   bzd_source_destroy(source);
   bzd_fitter_destroy(fitter);
   bzd_ensemble_destroy(ensemble);

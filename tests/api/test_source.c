@@ -40,7 +40,7 @@ static void test_data(void **state) {
   assert_int_equal(info.degree, 1);
   assert_int_equal(info.cond_dim, 2);
   assert_int_equal(info.count, 0);
-  OK(bzd_source_get_paths(source, 0, N, paths, cond));
+  OK(bzd_source_get_paths(source, 0, N, paths, cond, NULL));
   OK(bzd_noise(6, BZD_STREAM_NOISE, 0, N, DIM, noise));
   for (int s = 0; s < N; s++) {
     assert_memory_equal(paths + s * 2 * DIM, noise + s * DIM, DIM * sizeof *noise);
@@ -56,10 +56,10 @@ static void test_data(void **state) {
   }
   assert_memory_not_equal(order[0], order[1], sizeof order[0]);
   float one[2 * DIM], one_cond[2];
-  OK(bzd_source_get_paths(source, 17, 1, one, one_cond));
+  OK(bzd_source_get_paths(source, 17, 1, one, one_cond, NULL));
   assert_memory_equal(one, paths + 17 * 2 * DIM, sizeof one);
   bzd_data_destroy(data); /* the source keeps it */
-  OK(bzd_source_get_paths(source, 17, 1, one, one_cond));
+  OK(bzd_source_get_paths(source, 17, 1, one, one_cond, NULL));
   bzd_source_destroy(source);
 }
 
@@ -78,7 +78,7 @@ static void test_two_sets(void **state) {
   OK(bzd_data_create(NULL, &config, &target));
   OK(bzd_data_get_rows(start, 0, ROWS, from, NULL));
   OK(bzd_source_create_data(target, start, 6, &source));
-  OK(bzd_source_get_paths(source, 0, N, paths, NULL));
+  OK(bzd_source_get_paths(source, 0, N, paths, NULL, NULL));
   for (int s = 0; s < N; s++) {
     assert_true(row_of(from, paths + s * 2 * DIM) >= 0);
     assert_true(row_of(to, paths + (s * 2 + 1) * DIM) >= 0);
@@ -126,7 +126,7 @@ static void test_forward(void **state) {
   for (int degree = 1; degree <= 4; degree += 3) {
     bzd_fitter *fitter = make_fitter(NULL, degree, NODES);
     bzd_source *source = create(fitter, BZD_GUIDE_FIT, 0, NULL, 0);
-    OK(bzd_source_get_paths(source, 0, N, paths, NULL));
+    OK(bzd_source_get_paths(source, 0, N, paths, NULL, NULL));
     for (int s = 0; s < N; s++)
       for (int j = 0; j < DIM; j++) {
         const float *p = paths + s * (degree + 1) * DIM + j;
@@ -154,7 +154,7 @@ static void test_guides(void **state) {
   bzd_fitter *fitter = make_fitter(NULL, 2, NODES);
   for (int32_t guide = BZD_GUIDE_CONTROL; guide <= BZD_GUIDE_WAYPOINT; guide++) {
     bzd_source *source = create(fitter, guide, 0.5, NULL, 0);
-    OK(bzd_source_get_paths(source, 0, N, paths, NULL));
+    OK(bzd_source_get_paths(source, 0, N, paths, NULL, NULL));
     for (int i = 0; i < N; i++)
       for (int j = 0; j < DIM; j++) {
         const float *p = paths + i * 3 * DIM + j;
@@ -178,7 +178,7 @@ static void test_anchored(void **state) {
   bzd_fitter *fitter = make_fitter(NULL, 2, NODES);
   OK(bzd_data_get_rows(data, 0, ROWS, rows, NULL));
   bzd_source *source = create(fitter, BZD_GUIDE_FIT, 0, data, 0.3);
-  OK(bzd_source_get_paths(source, 0, MANY, many, NULL));
+  OK(bzd_source_get_paths(source, 0, MANY, many, NULL, NULL));
   for (int s = 0; s < MANY; s++) {
     const float *p = many + s * 3 * DIM;
     if (row_of(rows, p + 2 * DIM) < 0) continue;
@@ -196,11 +196,11 @@ static void test_poisoned(void **state) {
   bzd_fitter *fitter = make_fitter(NULL, 2, NODES);
   bzd_source *source = create(fitter, BZD_GUIDE_FIT, 0, NULL, 0), *pool;
   poison = 1;
-  FAILS(BZD_E_NUMERIC, "teacher 0", bzd_source_get_paths(source, 0, N, paths, NULL));
-  FAILS(BZD_E_NUMERIC, "teacher 0", bzd_source_create_pool(source, 8, 0, NULL, NULL, &pool));
+  FAILS(BZD_E_NUMERIC, "teacher 0", bzd_source_get_paths(source, 0, N, paths, NULL, NULL));
+  FAILS(BZD_E_NUMERIC, "teacher 0", bzd_source_create_pool(source, 0, 8, 0, NULL, NULL, &pool));
   assert_null(pool);
   poison = 0;
-  OK(bzd_source_get_paths(source, 0, N, paths, NULL));
+  OK(bzd_source_get_paths(source, 0, N, paths, NULL, NULL));
   bzd_source_destroy(source);
   bzd_fitter_destroy(fitter);
 }
@@ -227,17 +227,17 @@ static void test_callback_and_pool(void **state) {
   bzd_source *source, *pool;
   (void)state;
   OK(bzd_source_create_callback(NULL, 2, DIM, 2, numbered, &answer, &source));
-  OK(bzd_source_get_paths(source, 5, 2, paths, cond));
+  OK(bzd_source_get_paths(source, 5, 2, paths, cond, NULL));
   assert_true(paths[0] == 500.0f && paths[3 * DIM + 8] == 608.0f && cond[1] == 5.0f && cond[2] == 6.0f);
   answer = 4;
-  FAILS(BZD_E_CANCELLED, "4", bzd_source_get_paths(source, 5, 2, paths, cond));
+  FAILS(BZD_E_CANCELLED, "4", bzd_source_get_paths(source, 5, 2, paths, cond, NULL));
   answer = 0;
-  FAILS(BZD_E_CANCELLED, "3", bzd_source_create_pool(source, COUNT, 1, stop, &phase, &pool));
+  FAILS(BZD_E_CANCELLED, "3", bzd_source_create_pool(source, 0, COUNT, 1, stop, &phase, &pool));
   assert_null(pool);
   assert_int_equal(phase, BZD_PHASE_GENERATE);
-  OK(bzd_source_create_pool(source, COUNT, 1, NULL, NULL, &pool));
+  OK(bzd_source_create_pool(source, 0, COUNT, 1, NULL, NULL, &pool));
   bzd_source_destroy(source);
-  OK(bzd_source_get_paths(pool, 0, 2 * COUNT, paths, cond));
+  OK(bzd_source_get_paths(pool, 0, 2 * COUNT, paths, cond, NULL));
   for (int s = 0; s < 2 * COUNT; s++) {
     int number = (int)cond[s * 2];
     assert_in_range(number, 0, COUNT - 1);
@@ -257,7 +257,7 @@ static void test_pool_facts(void **state) {
   (void)state;
   bzd_fitter *fitter = make_fitter(NULL, 2, NODES);
   bzd_source *source = create(fitter, BZD_GUIDE_FIT, 0, NULL, 0), *pool;
-  OK(bzd_source_create_pool(source, 20, 1, NULL, NULL, &pool));
+  OK(bzd_source_create_pool(source, 0, 20, 1, NULL, NULL, &pool));
   bzd_source_info info = {.struct_size = sizeof info};
   OK(bzd_source_get_info(pool, &info));
   assert_true(info.nfe == 32 * 4);

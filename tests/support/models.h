@@ -124,7 +124,7 @@ static inline bzd_data *models_data(const bzd_context *context, int64_t n, int64
 /* Paths of samples first..first+n-1, the caller frees them. */
 static inline float *models_paths(const bzd_source *source, int64_t first, int64_t n, float *cond) {
   float *paths = malloc((size_t)(n * (source->degree + 1) * source->item.dim) * sizeof *paths);
-  OK(bzdi_source_paths(source, first, n, paths, cond));
+  OK(bzdi_source_paths(source, first, n, paths, cond, NULL));
   return paths;
 }
 

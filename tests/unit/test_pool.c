@@ -35,8 +35,8 @@ static void test_reading(void **state) {
   bzdi_spent spent = {0};
   int64_t index[COUNT];
   for (int i = 0; i < COUNT; i++) index[i] = i;
-  OK(source->kind->paths(source, COUNT, index, paths, cond, &spent));
-  OK(bzdi_source_new_pool(source, COUNT, 77, NULL, NULL, &pool));
+  OK(source->kind->paths(source, COUNT, index, &(bzdi_batch){paths, cond, NULL, &spent}));
+  OK(bzdi_source_new_pool(source, 0, COUNT, 77, NULL, NULL, &pool));
   bzdi_release(source);
   assert_true(pool->degree == DEGREE && pool->item.dim == DIM && pool->item.cond_dim == 2);
   float *read = models_paths(pool, 0, N, read_cond);
@@ -85,11 +85,11 @@ static void test_progress(void **state) {
   log_of l = {0};
   (void)state;
   OK(bzdi_source_new_callback(NULL, 1, 2, 0, line, NULL, &source));
-  OK(bzdi_source_new_pool(source, 2500, 1, record, &l, &pool));
+  OK(bzdi_source_new_pool(source, 0, 2500, 1, record, &l, &pool));
   assert_true(l.wrong == 0 && l.calls >= 2 && l.last == 2500);
   bzdi_release(pool);
   l = (log_of){.stop_at = 2};
-  FAILS(BZD_E_CANCELLED, "-8", bzdi_source_new_pool(source, 2500, 1, record, &l, &pool));
+  FAILS(BZD_E_CANCELLED, "-8", bzdi_source_new_pool(source, 0, 2500, 1, record, &l, &pool));
   assert_true(pool == NULL && l.calls == 2);
   int64_t count = 5;
   double nfe, residual;
@@ -102,10 +102,10 @@ static void test_identity(void **state) {
   uint8_t first[32], other[32];
   bzd_source *source = base(NULL), *a, *b, *c, *d;
   (void)state;
-  OK(bzdi_source_new_pool(source, COUNT, 1, NULL, NULL, &a));
-  OK(bzdi_source_new_pool(source, COUNT, 1, NULL, NULL, &b));
-  OK(bzdi_source_new_pool(source, COUNT, 2, NULL, NULL, &c));
-  OK(bzdi_source_new_pool(source, COUNT - 1, 1, NULL, NULL, &d));
+  OK(bzdi_source_new_pool(source, 0, COUNT, 1, NULL, NULL, &a));
+  OK(bzdi_source_new_pool(source, 0, COUNT, 1, NULL, NULL, &b));
+  OK(bzdi_source_new_pool(source, 0, COUNT, 2, NULL, NULL, &c));
+  OK(bzdi_source_new_pool(source, 0, COUNT - 1, 1, NULL, NULL, &d));
   OK(bzdi_source_identity(a, first));
   OK(bzdi_source_identity(b, other));
   assert_memory_equal(first, other, 32);
@@ -125,18 +125,18 @@ static void test_memory(void **state) {
   bzd_context *context = models_context(&h, 1);
   bzd_source *source = base(context);
   float paths[COUNT * ROW], cond[COUNT * 2];
-  OK(bzdi_source_paths(source, 0, COUNT, paths, cond)); /* its workspace is there */
+  OK(bzdi_source_paths(source, 0, COUNT, paths, cond, NULL)); /* its workspace is there */
   const long long before = atomic_load(&h.live);
   int refused = 0;
   (void)state;
   for (;; refused++) {
     bzd_source *pool = NULL;
     atomic_store(&h.refuse_from, atomic_load(&h.calls) + 1 + refused);
-    bzd_status status = bzdi_source_new_pool(source, COUNT, 1, NULL, NULL, &pool);
+    bzd_status status = bzdi_source_new_pool(source, 0, COUNT, 1, NULL, NULL, &pool);
     atomic_store(&h.refuse_from, 0);
     if (status == BZD_OK) {
       const long long calls = atomic_load(&h.calls);
-      OK(bzdi_source_paths(pool, 0, COUNT, paths, cond));
+      OK(bzdi_source_paths(pool, 0, COUNT, paths, cond, NULL));
       assert_true(atomic_load(&h.calls) == calls);
     } else {
       assert_true(status == BZD_E_MEMORY && pool == NULL);
@@ -158,7 +158,7 @@ static void test_store(void **state) {
   bzd_source *source = base(NULL), *pool, *back;
   bzdi_store *store;
   (void)state;
-  OK(bzdi_source_new_pool(source, COUNT, 9, NULL, NULL, &pool));
+  OK(bzdi_source_new_pool(source, 0, COUNT, 9, NULL, NULL, &pool));
   bzdi_release(source);
   OK(bzdi_store_new(NULL, &store));
   OK(bzdi_pool_store(pool, store));

@@ -39,7 +39,7 @@ static void check_pure(const bzd_source *source) {
   float *paths = models_paths(source, first, N, cond_dim ? cond : NULL), *one = malloc((size_t)row * sizeof *one);
   for (int64_t i = 0; i < N; i++) {
     const int64_t at = (i * 17) % N, index = first + at;
-    OK(source->kind->paths(source, 1, &index, one, cond_dim ? one_cond : NULL, NULL));
+    OK(source->kind->paths(source, 1, &index, &(bzdi_batch){one, cond_dim ? one_cond : NULL, NULL, NULL}));
     SAME(one, paths + at * row, row);
     if (cond_dim) SAME(one_cond, cond + at * cond_dim, cond_dim);
   }
@@ -143,7 +143,7 @@ static void test_fitted(void **state) {
     index[i] = i;
   }
   bzdi_spent spent = {0};
-  OK(source->kind->paths(source, N, index, paths, NULL, &spent));
+  OK(source->kind->paths(source, N, index, &(bzdi_batch){paths, NULL, NULL, &spent}));
   SAME(paths, expected, N * (DEGREE + 1) * DIM);
   assert_int_equal(spent.paths, N);
   assert_true(fabs(spent.residual2 / squares - 1) < 1e-12 && squares > 0);
@@ -175,7 +175,7 @@ static void test_polynomial_trajectory(void **state) {
     int64_t index[N];
     bzdi_spent spent = {0};
     for (int i = 0; i < N; i++) index[i] = i;
-    OK(source->kind->paths(source, N, index, paths, NULL, &spent));
+    OK(source->kind->paths(source, N, index, &(bzdi_batch){paths, NULL, NULL, &spent}));
     double residual = sqrt(spent.residual2 / N);
     if (degree >= 3) {
       assert_true(residual < 1e-6);
@@ -418,7 +418,7 @@ static void test_failing_teachers(void **state) {
   for (int s = 0; s < 2; s++) {
     spec.solver = solvers[s];
     bzd_source *source = over(bzdi_retain(ensemble), 2, 5, &spec);
-    FAILS(BZD_E_NUMERIC, "teacher 2: not finite at t 0", bzdi_source_paths(source, 0, N, paths, NULL));
+    FAILS(BZD_E_NUMERIC, "teacher 2: not finite at t 0", bzdi_source_paths(source, 0, N, paths, NULL, NULL));
     bzdi_release(source);
   }
   bzdi_release(ensemble);
@@ -428,11 +428,11 @@ static void test_failing_teachers(void **state) {
   bzdi_flow_repack(large);
   spec.solver = BZDI_SOLVER_DOPRI5;
   bzd_source *source = over(models_single(NULL, models_callback(NULL, DIM, 0, stiff, NULL)), 2, 5, &spec);
-  FAILS(BZD_E_STEPS, "sample 1", bzdi_source_paths(source, 100, N, paths, NULL));
+  FAILS(BZD_E_STEPS, "sample 1", bzdi_source_paths(source, 100, N, paths, NULL, NULL));
   bzdi_release(source);
   spec.solver = BZDI_SOLVER_RK4;
   source = over(models_single(NULL, large), 2, 5, &spec);
-  FAILS(BZD_E_NUMERIC, "teacher 0: not finite at t", bzdi_source_paths(source, 100, N, paths, NULL));
+  FAILS(BZD_E_NUMERIC, "teacher 0: not finite at t", bzdi_source_paths(source, 100, N, paths, NULL, NULL));
   bzdi_release(source);
 }
 
@@ -463,13 +463,13 @@ static void test_callback(void **state) {
   OK(bzdi_source_new_callback(NULL, 2, DIM, 2, numbered, &o, &source));
   check_pure(source);
   o.answer = -3;
-  FAILS(BZD_E_CANCELLED, "-3", bzdi_source_paths(source, 0, N, paths, cond));
+  FAILS(BZD_E_CANCELLED, "-3", bzdi_source_paths(source, 0, N, paths, cond, NULL));
   o = (own){0, 13, -1};
-  FAILS(BZD_E_NUMERIC, "sample 13, control point 1, column 1 is inf", bzdi_source_paths(source, 0, N, paths, cond));
+  FAILS(BZD_E_NUMERIC, "sample 13, control point 1, column 1 is inf", bzdi_source_paths(source, 0, N, paths, cond, NULL));
   o = (own){0, -1, 7};
-  FAILS(BZD_E_NUMERIC, "sample 7, condition 0", bzdi_source_paths(source, 0, N, paths, cond));
+  FAILS(BZD_E_NUMERIC, "sample 7, condition 0", bzdi_source_paths(source, 0, N, paths, cond, NULL));
   o = (own){0, -1, -1};
-  OK(bzdi_source_paths(source, 0, N, paths, cond));
+  OK(bzdi_source_paths(source, 0, N, paths, cond, NULL));
   bzdi_release(source);
 }
 
@@ -566,18 +566,18 @@ static void test_memory(void **state) {
   float cond[N * 2], paths[N * 5 * DIM];
   (void)state;
   bzd_source *source = mixed(context);
-  OK(bzdi_source_paths(source, 0, N, paths, cond));
+  OK(bzdi_source_paths(source, 0, N, paths, cond, NULL));
   const long long calls = atomic_load(&h.calls), live = atomic_load(&h.live);
-  OK(bzdi_source_paths(source, N, N, paths, cond));
+  OK(bzdi_source_paths(source, N, N, paths, cond, NULL));
   assert_true(atomic_load(&h.calls) == calls && atomic_load(&h.live) == live);
   bzdi_release(source);
   source = mixed(context); /* nothing cached */
   atomic_store(&h.refuse_from, atomic_load(&h.calls) + 1);
-  assert_int_equal(bzdi_source_paths(source, 0, N, paths, cond), BZD_E_MEMORY);
+  assert_int_equal(bzdi_source_paths(source, 0, N, paths, cond, NULL), BZD_E_MEMORY);
   atomic_store(&h.refuse_from, atomic_load(&h.calls) + 2);
-  assert_int_equal(bzdi_source_paths(source, 0, N, paths, cond), BZD_E_MEMORY);
+  assert_int_equal(bzdi_source_paths(source, 0, N, paths, cond, NULL), BZD_E_MEMORY);
   atomic_store(&h.refuse_from, 0);
-  OK(bzdi_source_paths(source, 0, N, paths, cond));
+  OK(bzdi_source_paths(source, 0, N, paths, cond, NULL));
   bzdi_release(source);
   bzdi_release(context);
   assert_true(atomic_load(&h.live) == 0 && atomic_load(&h.wrong) == 0);

@@ -196,7 +196,7 @@ static void check_reflow(double at_zero) {
     }
     /* The library's batch: to the bit. */
     float paths[BATCH * 2 * DIM], own_t[BATCH], own_x[BATCH * DIM], own_u[BATCH * DIM];
-    OK(source->kind->paths(source, BATCH, index, paths, NULL, NULL));
+    OK(source->kind->paths(source, BATCH, index, &(bzdi_batch){paths, NULL, NULL, NULL}));
     bzdi_times(&config, BATCH, index, own_t);
     bzdi_path_targets(BATCH, 1, DIM, paths, own_t, 1, 0, own_x, own_u);
     SAME(own_t, t, BATCH);
