@@ -171,6 +171,12 @@ typedef int32_t (*bzd_progress_fn)(void *user, const bzd_progress *progress);
 typedef int32_t (*bzd_velocity_fn)(void *user, int64_t n, int64_t dim, const float *x, const float *t, int64_t cond_dim,
                                    const float *cond, float *v);
 
+/* A weight rule of the caller's own: fills weights [n, count], each at least 0 and not all 0 in a row (they are scaled to
+ * sum 1), for the velocities v [count, n, dim] of the teachers at x [n, dim], t [n]. A row's weights must depend on that
+ * row alone. Non-zero stops the call with BZD_E_CANCELLED. */
+typedef int32_t (*bzd_weights_fn)(void *user, int64_t n, int64_t count, int64_t dim, const float *x, const float *t,
+                                  const float *v, double *weights);
+
 /* Paths of the caller's own: fills paths [n, degree + 1, dim] and cond [n, cond_dim] (NULL when cond_dim is 0) for the
  * samples index[0..n-1]. span [n, 2] comes filled with 0 and 1; a path that starts later or ends earlier writes its
  * times there, 0 <= start < end <= 1. The same index must give the same path, or exact resume is lost. Non-zero stops

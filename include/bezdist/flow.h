@@ -72,7 +72,7 @@ typedef struct bzd_flow_info {
   int64_t dim;
   int64_t cond_dim;
   int32_t item_ndim;
-  int32_t reserved; /* 0 */
+  int32_t generation; /* 1 trained on data, 2 on the paths of such flows, ...; 0 unknown (callbacks, fresh weights) */
   int64_t item_shape[4];
 } bzd_flow_info;
 

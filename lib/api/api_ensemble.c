@@ -2,26 +2,34 @@
 #include "api/api.h"
 #include "api/evaluate.h"
 #include "api/sampling.h"
-#include "distill/ensemble.h"
+#include "distill/combine.h"
+#include "distill/ensemble_weights.h"
 
+#include <math.h>
 #include <stdio.h>
 
-#define FIRST_ENSEMBLE_CONFIG 48
-#define FIRST_ENSEMBLE_INFO 40
+#define FIRST_ENSEMBLE_CONFIG 88
+#define FIRST_ENSEMBLE_INFO 48
 _Static_assert(sizeof(bzd_ensemble_config) == FIRST_ENSEMBLE_CONFIG, "layout of bzd_ensemble_config");
 _Static_assert(sizeof(bzd_ensemble_info) == FIRST_ENSEMBLE_INFO, "layout of bzd_ensemble_info");
-_Static_assert((int)BZDI_COMBINE_VELOCITY == BZD_COMBINE_VELOCITY && (int)BZDI_COMBINE_MIXTURE == BZD_COMBINE_MIXTURE,
+_Static_assert((int)BZDI_COMBINE_VELOCITY == BZD_COMBINE_VELOCITY && (int)BZDI_COMBINE_MIXTURE == BZD_COMBINE_MIXTURE &&
+                   (int)BZDI_COMBINE_SELECT == BZD_COMBINE_SELECT && (int)BZDI_COMBINE_ENDPOINT == BZD_COMBINE_ENDPOINT &&
+                   (int)BZDI_COMBINE_ANY_VELOCITY == BZD_COMBINE_ANY_VELOCITY,
                "BZD_COMBINE_");
 _Static_assert((int)BZDI_RULE_UNIFORM == BZD_RULE_UNIFORM && (int)BZDI_RULE_FIXED == BZD_RULE_FIXED &&
-                   (int)BZDI_RULE_CONSENSUS == BZD_RULE_CONSENSUS,
+                   (int)BZDI_RULE_CONSENSUS == BZD_RULE_CONSENSUS && (int)BZDI_RULE_MEDOID == BZD_RULE_MEDOID &&
+                   (int)BZDI_RULE_ERROR == BZD_RULE_ERROR && (int)BZDI_RULE_VARIANCE == BZD_RULE_VARIANCE &&
+                   (int)BZDI_RULE_CALLBACK == BZD_RULE_CALLBACK,
                "BZD_RULE_");
 
 static const char *const NAME = "ensemble config";
-#define MAX_TEACHERS 64
+#define MAX_TEACHERS BZDI_MOST_TEACHERS
 
 static const bzd_ensemble_config defaults = {.struct_size = sizeof(bzd_ensemble_config),
                                              .combine = BZD_COMBINE_VELOCITY,
                                              .rule = BZD_RULE_UNIFORM,
+                                             .validation_count = 4096,
+                                             .bins = 8,
                                              .temperature = 0.1};
 
 bzd_status bzd_ensemble_config_init(bzd_ensemble_config *config, size_t size) {
@@ -32,11 +40,18 @@ size_t bzd_ensemble_config_size(void) { return sizeof(bzd_ensemble_config); }
 size_t bzd_ensemble_info_size(void) { return sizeof(bzd_ensemble_info); }
 
 static bzd_status check_rule(const bzd_ensemble_config *c, int64_t count) {
-  BZDI_TRY(bzdi_check_i64(NAME, "combine", c->combine, BZD_COMBINE_VELOCITY, BZD_COMBINE_MIXTURE));
-  BZDI_TRY(bzdi_check_i64(NAME, "rule", c->rule, BZD_RULE_UNIFORM, BZD_RULE_CONSENSUS));
+  BZDI_TRY(bzdi_check_i64(NAME, "combine", c->combine, BZD_COMBINE_VELOCITY, BZD_COMBINE_ANY_VELOCITY));
+  BZDI_TRY(bzdi_check_i64(NAME, "rule", c->rule, BZD_RULE_UNIFORM, BZD_RULE_CALLBACK));
   BZDI_TRY(bzdi_check_i64(NAME, "reserved", c->reserved, 0, 0));
-  if (c->combine == BZD_COMBINE_MIXTURE && c->rule == BZD_RULE_CONSENSUS)
-    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: rule CONSENSUS weighs velocities, a MIXTURE draws one member", NAME);
+  BZDI_TRY(bzdi_check_i64(NAME, "reserved2", c->reserved2, 0, 0));
+  if (!bzdi_ensemble_goes(c->combine, c->rule))
+    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: rule is %d, combine %d has only UNIFORM, FIXED and ERROR weights", NAME,
+                     (int)c->rule, (int)c->combine);
+  if ((c->rule == BZD_RULE_CALLBACK) != (c->weights != NULL))
+    return bzdi_fail(BZD_E_ARGUMENT, "%s: rule is %d, but weights is %s; BZD_RULE_CALLBACK (%d) and it go together",
+                     NAME, (int)c->rule, c->weights ? "given" : "NULL", BZD_RULE_CALLBACK);
+  BZDI_TRY(bzdi_check_i64(NAME, "bins", c->bins, 1, BZDI_MOST_WEIGHT_BINS));
+  BZDI_TRY(bzdi_check_i64(NAME, "validation_count", c->validation_count, 16, INT64_C(1) << 31));
   BZDI_TRY(bzdi_check_f64(NAME, "temperature", c->temperature, 1e-6, 1e6));
   if (c->rule != BZD_RULE_FIXED && c->fixed != NULL)
     return bzdi_fail(BZD_E_ARGUMENT, "%s: fixed is given, but rule is %d, expected BZD_RULE_FIXED (%d)", NAME,
@@ -64,6 +79,24 @@ static bzd_status check_teachers(const bzd_ensemble_config *c, int64_t count, co
   return BZD_OK;
 }
 
+/* Paths that weights are learned from; only the rules that do may have them. */
+static bzd_status check_validation(const bzd_ensemble_config *c, const bzd_flow *teacher) {
+  int learns = c->rule == BZD_RULE_ERROR || c->rule == BZD_RULE_VARIANCE;
+  if (!learns && c->validation == NULL) return BZD_OK;
+  if (learns && c->validation == NULL)
+    return bzdi_fail(BZD_E_ARGUMENT, "%s: rule is %d, but validation is NULL", NAME, (int)c->rule);
+  if (!learns) return bzdi_fail(BZD_E_ARGUMENT, "%s: validation is given, but rule is %d", NAME, (int)c->rule);
+  BZDI_TRY(bzdi_handle_check(c->validation, BZDI_MAGIC_SOURCE, "ensemble config: validation", "source"));
+  const bzdi_item *item = &c->validation->item;
+  if (item->dim != teacher->item.dim || item->cond_dim != teacher->item.cond_dim)
+    return bzdi_fail(BZD_E_DIMENSION, "validation: dim %lld and cond_dim %lld, the teachers' are %lld and %lld",
+                     (long long)item->dim, (long long)item->cond_dim, (long long)teacher->item.dim,
+                     (long long)teacher->item.cond_dim);
+  if (c->validation->spans)
+    return bzdi_fail(BZD_E_UNSUPPORTED, "validation: its paths have times of their own, expected whole paths");
+  return BZD_OK;
+}
+
 bzd_status bzd_ensemble_create(const bzd_context *context, const bzd_ensemble_config *config, int64_t count,
                                const bzd_flow *const *teachers, bzd_ensemble **out) {
   BZDI_OUT(out);
@@ -74,6 +107,7 @@ bzd_status bzd_ensemble_create(const bzd_context *context, const bzd_ensemble_co
   BZDI_TRY(bzdi_check_ptr("teachers", teachers));
   BZDI_TRY(check_rule(&c, count));
   BZDI_TRY(check_teachers(&c, count, teachers));
+  BZDI_TRY(check_validation(&c, teachers[0]));
   bzdi_ensemble_spec spec = {.combine = c.combine,
                              .rule = c.rule,
                              .temperature = c.temperature,
@@ -81,8 +115,18 @@ bzd_status bzd_ensemble_create(const bzd_context *context, const bzd_ensemble_co
                              .count = count,
                              .flows = teachers,
                              .fixed = c.fixed,
-                             .guidance = c.guidance};
-  return bzdi_done(bzdi_ensemble_new(context, &spec, out));
+                             .guidance = c.guidance,
+                             .weights = c.weights,
+                             .weights_user = c.weights_user};
+  BZDI_TRY(bzdi_ensemble_new(context, &spec, out));
+  if (c.validation == NULL) return bzdi_done(BZD_OK);
+  bzd_status status =
+      bzdi_ensemble_learn(*out, c.validation, c.validation_count, c.rule == BZD_RULE_VARIANCE ? c.bins : 1);
+  if (status != BZD_OK) {
+    bzdi_release(*out);
+    *out = NULL;
+  }
+  return bzdi_done(status);
 }
 
 void bzd_ensemble_destroy(bzd_ensemble *ensemble) { bzdi_destroy(ensemble, BZDI_MAGIC_ENSEMBLE); }
@@ -102,7 +146,14 @@ bzd_status bzd_ensemble_get_info(const bzd_ensemble *ensemble, bzd_ensemble_info
                               .nfe = field.nfe,
                               .count = ensemble->count,
                               .dim = field.dim,
-                              .cond_dim = field.cond_dim};
+                              .cond_dim = field.cond_dim,
+                              .effective = bzdi_ensemble_by_row(ensemble) ? (double)NAN : 0};
+  for (int32_t b = 0; b < ensemble->bins; b++) {
+    double squares = 0;
+    for (int64_t m = 0; m < ensemble->count; m++)
+      squares += ensemble->table[b * ensemble->count + m] * ensemble->table[b * ensemble->count + m];
+    values.effective += 1 / squares / ensemble->bins;
+  }
   bzdi_result_write(info, &values, sizeof values);
   return bzdi_done(BZD_OK);
 }
@@ -115,7 +166,24 @@ bzd_status bzd_ensemble_get_member(const bzd_ensemble *ensemble, int64_t i, bzd_
   return bzdi_done(BZD_OK);
 }
 
+bzd_status bzd_ensemble_get_weights(const bzd_ensemble *ensemble, double t, double *weights) {
+  static const char *const name = "ensemble weights";
+  BZDI_TRY(check(ensemble));
+  BZDI_TRY(bzdi_check_f64(name, "t", t, 0.0, 1.0));
+  BZDI_TRY(bzdi_check_ptr("weights", weights));
+  if (bzdi_ensemble_by_row(ensemble))
+    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: rule %d gives each row weights of its own", name, (int)ensemble->rule);
+  bzdi_combine_weights(ensemble, t, weights);
+  return bzdi_done(BZD_OK);
+}
+
 /* ---- Evaluation and sampling --------------------------------------------------------------------------------- */
+
+static bzd_status check_velocity(const char *name, const bzd_ensemble *ensemble) {
+  if (!bzdi_ensemble_by_trajectory(ensemble)) return BZD_OK;
+  return bzdi_fail(BZD_E_UNSUPPORTED, "%s: %s combines whole trajectories and has no velocity; make paths of it", name,
+                   ensemble->combine == BZDI_COMBINE_SELECT ? "SELECT" : "ENDPOINT");
+}
 
 static size_t weights_work(const bzdi_blocks *blocks, int64_t rows) { return blocks->field->work(blocks->field, rows); }
 
@@ -128,6 +196,7 @@ bzd_status bzd_ensemble_velocity(const bzd_ensemble *ensemble, int64_t n, int64_
                                  const float *t, const float *cond, float *v, double *weights) {
   static const char *const name = "ensemble velocity";
   BZDI_TRY(check(ensemble));
+  BZDI_TRY(check_velocity(name, ensemble));
   bzdi_field field;
   bzdi_ensemble_field(ensemble, &field);
   BZDI_TRY(bzdi_check_rows(name, n, field.dim + field.cond_dim + ensemble->count));
@@ -155,8 +224,34 @@ bzd_status bzd_ensemble_velocity(const bzd_ensemble *ensemble, int64_t n, int64_
   return bzdi_done(BZD_OK);
 }
 
+bzd_status bzd_ensemble_effective(const bzd_ensemble *ensemble, int64_t n, const float *x, const float *t,
+                                  const float *cond, double *effective) {
+  static const char *const name = "ensemble effective";
+  BZDI_TRY(check(ensemble));
+  BZDI_TRY(bzdi_check_ptr("effective", effective));
+  int64_t count = ensemble->count, dim = ensemble->flow[0]->item.dim;
+  BZDI_TRY(bzdi_check_rows(name, n, dim + count));
+  BZDI_TRY(bzdi_check_i64(name, "n", n, 1, BZDI_MAX_ROWS));
+  const bzd_context *context = ensemble->handle.context;
+  float *v = bzdi_malloc(context, (size_t)(n * dim), sizeof *v);
+  double *weights = bzdi_malloc(context, (size_t)(n * count), sizeof *weights), sum = 0;
+  bzd_status status = v && weights ? bzd_ensemble_velocity(ensemble, n, 0, x, t, cond, v, weights)
+                                   : bzdi_no_memory("ensemble", (size_t)(n * (dim + count)), sizeof *weights);
+  for (int64_t r = 0; status == BZD_OK && r < n; r++) {
+    double squares = 0;
+    for (int64_t m = 0; m < count; m++) squares += weights[r * count + m] * weights[r * count + m];
+    sum += 1 / squares;
+  }
+  bzdi_free(context, v);
+  bzdi_free(context, weights);
+  if (status != BZD_OK) return status;
+  *effective = sum / (double)n;
+  return bzdi_done(BZD_OK);
+}
+
 static bzd_status run(bzdi_sampling *s, const bzd_ensemble *ensemble, const bzd_sample_config *config,
                       bzd_sample_result *result) {
+  BZDI_TRY(check_velocity(s->name, ensemble));
   s->context = ensemble->handle.context;
   s->item = &ensemble->flow[0]->item;
   s->kind = BZDI_FLOW_VELOCITY;

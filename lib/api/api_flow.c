@@ -111,7 +111,8 @@ bzd_status bzd_flow_get_info(const bzd_flow *flow, bzd_flow_info *info) {
                           .has_affine = flow->item.scale != NULL,
                           .dim = flow->item.dim,
                           .cond_dim = flow->item.cond_dim,
-                          .item_ndim = flow->item.ndim};
+                          .item_ndim = flow->item.ndim,
+                          .generation = flow->generation};
   for (int32_t i = 0; i < flow->item.ndim; i++) values.item_shape[i] = flow->item.shape[i];
   if (flow->net != NULL) {
     values.parameters = flow->net->count;

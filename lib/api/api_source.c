@@ -4,12 +4,13 @@
 #include "distill/source.h"
 #include "num/bernstein.h"
 
-#define FIRST_ENSEMBLE_SOURCE_CONFIG 96
-#define FIRST_SOURCE_INFO 56
+#define FIRST_ENSEMBLE_SOURCE_CONFIG 128
+#define FIRST_SOURCE_INFO 64
 _Static_assert(sizeof(bzd_ensemble_source_config) == FIRST_ENSEMBLE_SOURCE_CONFIG, "layout of its config");
 _Static_assert(sizeof(bzd_source_info) == FIRST_SOURCE_INFO, "layout of bzd_source_info");
 _Static_assert((int)BZDI_SOURCE_DATA == BZD_SOURCE_DATA && (int)BZDI_SOURCE_ENSEMBLE == BZD_SOURCE_ENSEMBLE &&
-                   (int)BZDI_SOURCE_CALLBACK == BZD_SOURCE_CALLBACK && (int)BZDI_SOURCE_POOL == BZD_SOURCE_POOL,
+                   (int)BZDI_SOURCE_CALLBACK == BZD_SOURCE_CALLBACK && (int)BZDI_SOURCE_POOL == BZD_SOURCE_POOL &&
+                   (int)BZDI_SOURCE_TRANSPORT == BZD_SOURCE_TRANSPORT,
                "BZD_SOURCE_");
 _Static_assert((int)BZDI_GUIDE_FIT == BZD_GUIDE_FIT && (int)BZDI_GUIDE_CONTROL == BZD_GUIDE_CONTROL &&
                    (int)BZDI_GUIDE_WAYPOINT == BZD_GUIDE_WAYPOINT,
@@ -23,7 +24,9 @@ static const bzd_ensemble_source_config defaults = {.struct_size = sizeof(bzd_en
                                                     .solver = BZD_SOLVER_RK4,
                                                     .steps = 16,
                                                     .rtol = 1e-4,
-                                                    .atol = 1e-4};
+                                                    .atol = 1e-4,
+                                                    .visit_steps = 4,
+                                                    .windows = 1};
 
 bzd_status bzd_ensemble_source_config_init(bzd_ensemble_source_config *config, size_t size) {
   return bzdi_done(bzdi_config_init(NAME, config, size, &defaults, sizeof defaults, FIRST_ENSEMBLE_SOURCE_CONFIG));
@@ -39,13 +42,43 @@ bzd_status bzd_source_create_data(const bzd_data *target, const bzd_data *start,
   return bzdi_done(bzdi_source_new_data(target, start, seed, out));
 }
 
+bzd_status bzd_source_create_transport(const bzd_data *target, const bzd_data *start, int64_t group, uint64_t seed,
+                                       bzd_source **out) {
+  BZDI_OUT(out);
+  BZDI_TRY(bzdi_handle_check(target, BZDI_MAGIC_DATA, "target", "data"));
+  if (start != NULL) BZDI_TRY(bzdi_handle_check(start, BZDI_MAGIC_DATA, "start", "data"));
+  BZDI_TRY(bzdi_check_i64("transport source", "group", group, 2, 2048));
+  return bzdi_done(bzdi_source_new_transport(target, start, group, seed, out));
+}
+
 static bzd_status check_guide(const bzd_ensemble_source_config *c, int32_t degree) {
   BZDI_TRY(bzdi_check_i64(NAME, "guide", c->guide, BZD_GUIDE_FIT, BZD_GUIDE_WAYPOINT));
+  if (c->guide == BZD_GUIDE_FIT && c->guides != NULL)
+    return bzdi_fail(BZD_E_ARGUMENT, "%s: guides are given, but guide is FIT, expected CONTROL or WAYPOINT", NAME);
   if (c->guide == BZD_GUIDE_FIT) return BZD_OK;
   if (degree != 2 && degree != 3)
     return bzdi_fail(BZD_E_UNSUPPORTED, "%s: guide is %d, but the fitter's degree is %d, expected 2 or 3", NAME,
                      (int)c->guide, (int)degree);
+  for (int32_t g = 0; c->guides != NULL && g < degree - 1; g++)
+    BZDI_TRY(bzdi_handle_check(c->guides[g], BZDI_MAGIC_FLOW, g == 0 ? "guide 0" : "guide 1", "flow"));
   return bzdi_check_waypoints(NAME, "guide_times", degree, c->guide_times);
+}
+
+/* Windows, visits and a chosen degree are for whole fits; the first two do not go together. */
+static bzd_status check_parts(const bzd_ensemble_source_config *c, int32_t degree) {
+  BZDI_TRY(bzdi_check_i64(NAME, "visit_steps", c->visit_steps, 1, 1024));
+  BZDI_TRY(bzdi_check_i64(NAME, "windows", c->windows, 1, 256));
+  BZDI_TRY(bzdi_check_f64(NAME, "tolerance", c->tolerance, 0.0, 1e6));
+  if (c->visitor != NULL) BZDI_TRY(bzdi_handle_check(c->visitor, BZDI_MAGIC_FLOW, "visitor", "flow"));
+  if (c->windows > 1 && (c->guide != BZD_GUIDE_FIT || c->visitor != NULL))
+    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: %d windows do not go with %s", NAME, (int)c->windows,
+                     c->visitor != NULL ? "a visitor" : "guides");
+  if (c->visitor != NULL && c->guides != NULL)
+    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: a visitor does not go with guides' flows, which start at t = 0", NAME);
+  if (c->tolerance > 0.0 && (c->guide != BZD_GUIDE_FIT || degree > 8))
+    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: tolerance is %.9g, a chosen degree needs guide FIT and a fitter of degree "
+                     "at most 8, not %d", NAME, c->tolerance, (int)degree);
+  return BZD_OK;
 }
 
 static bzd_status check_solver(const bzd_ensemble_source_config *c) {
@@ -77,6 +110,7 @@ bzd_status bzd_source_create_ensemble(const bzd_ensemble *ensemble, const bzd_fi
   bzd_ensemble_source_config c = defaults;
   BZDI_TRY(bzdi_config_read(NAME, config, &c, sizeof c, FIRST_ENSEMBLE_SOURCE_CONFIG));
   BZDI_TRY(check_guide(&c, fitter->fit->degree));
+  BZDI_TRY(check_parts(&c, fitter->fit->degree));
   BZDI_TRY(check_solver(&c));
   BZDI_TRY(check_rows(&c, ensemble->flow[0]->item.cond_dim));
   bzdi_ensemble_source_spec spec = {.guide = c.guide,
@@ -90,7 +124,12 @@ bzd_status bzd_source_create_ensemble(const bzd_ensemble *ensemble, const bzd_fi
                                     .rtol = c.rtol,
                                     .atol = c.atol,
                                     .cond = c.cond,
-                                    .cond_count = c.cond_count};
+                                    .cond_count = c.cond_count,
+                                    .windows = c.windows,
+                                    .visit_steps = c.visit_steps,
+                                    .visitor = c.visitor,
+                                    .guides = c.guides,
+                                    .tolerance = c.tolerance};
   return bzdi_done(bzdi_source_new_ensemble(ensemble, fitter, fitter->fit, &spec, out));
 }
 
@@ -126,7 +165,12 @@ bzd_status bzd_source_get_info(const bzd_source *source, bzd_source_info *info) 
   BZDI_TRY(bzdi_check_ptr("source info", info));
   BZDI_TRY(bzdi_result_check("source info", info, FIRST_SOURCE_INFO));
   bzd_source_info values = {
-      .kind = source->kind->id, .degree = source->degree, .dim = source->item.dim, .cond_dim = source->item.cond_dim};
+      .kind = source->kind->id,
+      .degree = source->degree,
+      .generation = source->generation,
+      .dim = source->item.dim,
+      .cond_dim = source->item.cond_dim,
+      .relative_residual = bzdi_source_relative_residual(source)};
   bzdi_pool_facts(source, &values.count, &values.nfe, &values.residual);
   bzdi_result_write(info, &values, sizeof values);
   return bzdi_done(BZD_OK);

@@ -9,12 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST = 64 }; /* members */
+enum { MOST = BZDI_MOST_TEACHERS };
 
 typedef struct work {
   float *v;                        /* mean: [count, n, dim]; mixture: [n, dim] */
   float *x, *t, *cond;             /* gathered rows of a mixture */
   int64_t *index, *member, *place; /* of all rows; of the gathered ones */
+  double *weights; /* of the host's rule, else NULL */
   void *flow;
 } work;
 
@@ -36,6 +37,9 @@ static size_t carve(const bzd_ensemble *ensemble, int64_t n, void *base, work *w
     size_t bytes = field.work(&field, n);
     if (bytes > most) most = bytes;
   }
+  w->weights = ensemble->rule == BZDI_RULE_CALLBACK
+                   ? bzdi_arena_take(&arena, (size_t)(n * ensemble->count), sizeof(double))
+                   : NULL;
   w->flow = bzdi_arena_take(&arena, most, 1);
   return arena.used;
 }
@@ -76,6 +80,50 @@ static void consensus(const bzd_ensemble *ensemble, int64_t n, int64_t row, int6
   for (int64_t m = 0; m < count; m++) weight[m] /= sum;
 }
 
+/* All weight on the member nearest to the others; the first of several. */
+static void medoid(const bzd_ensemble *ensemble, int64_t n, int64_t row, int64_t dim, const float *v, double *weight) {
+  int64_t count = ensemble->count, best = 0;
+  double least = INFINITY;
+  for (int64_t a = 0; a < count; a++) {
+    double sum = 0;
+    for (int64_t b = 0; b < count; b++)
+      for (int64_t j = 0; a != b && j < dim; j++) {
+        double apart = (double)v[(a * n + row) * dim + j] - (double)v[(b * n + row) * dim + j];
+        sum += apart * apart;
+      }
+    if (sum < least) least = sum, best = a;
+  }
+  for (int64_t m = 0; m < count; m++) weight[m] = m == best;
+}
+
+void bzdi_combine_weights(const bzd_ensemble *ensemble, double t, double *weight) {
+  int64_t count = ensemble->count;
+  double at = fmin(fmax(t * ensemble->bins - 0.5, 0), ensemble->bins - 1);
+  int32_t low = (int32_t)at;
+  double share = at - low;
+  const double *a = ensemble->table + low * count, *b = share > 0 ? a + count : a;
+  for (int64_t m = 0; m < count; m++) weight[m] = share > 0 ? (1 - share) * a[m] + share * b[m] : a[m];
+}
+
+/* The host's weights of all rows, checked and scaled to sum 1. */
+static bzd_status ask_host(const bzd_ensemble *ensemble, const bzdi_eval *eval, const float *v, double *weights) {
+  int64_t count = ensemble->count, dim = ensemble->flow[0]->item.dim;
+  int32_t stop = ensemble->weights(ensemble->weights_user, eval->n, count, dim, eval->x, eval->t, v, weights);
+  if (stop != 0) return bzdi_fail(BZD_E_CANCELLED, "weights callback returned %d", (int)stop);
+  for (int64_t r = 0; r < eval->n; r++) {
+    double sum = 0, *row = weights + r * count;
+    for (int64_t m = 0; m < count; m++) {
+      if (!(row[m] >= 0 && row[m] <= 1e30))
+        return bzdi_fail(BZD_E_NUMERIC, "weights callback: row %lld, teacher %lld is %g, expected 0..1e30",
+                         (long long)r, (long long)m, row[m]);
+      sum += row[m];
+    }
+    if (!(sum > 0)) return bzdi_fail(BZD_E_NUMERIC, "weights callback: row %lld sums to %g", (long long)r, sum);
+    for (int64_t m = 0; m < count; m++) row[m] /= sum;
+  }
+  return BZD_OK;
+}
+
 bzd_status bzdi_combine_velocity(const bzd_ensemble *ensemble, const bzdi_eval *eval, float *v, double *weights,
                                  void *memory) {
   int64_t n = eval->n, count = ensemble->count, dim = ensemble->flow[0]->item.dim;
@@ -83,12 +131,17 @@ bzd_status bzdi_combine_velocity(const bzd_ensemble *ensemble, const bzdi_eval *
   carve(ensemble, n, memory, &w);
   for (int64_t m = 0; m < count; m++)
     if (ensemble->weight[m] > 0) BZDI_TRY(evaluate(ensemble, m, eval, w.v + m * n * dim, w.flow));
+  if (w.weights) BZDI_TRY(ask_host(ensemble, eval, w.v, w.weights));
   for (int64_t r = 0; r < n; r++) {
     double weight[MOST];
     if (ensemble->rule == BZDI_RULE_CONSENSUS)
       consensus(ensemble, n, r, dim, w.v, weight);
+    else if (ensemble->rule == BZDI_RULE_MEDOID)
+      medoid(ensemble, n, r, dim, w.v, weight);
+    else if (w.weights)
+      memcpy(weight, w.weights + r * count, (size_t)count * sizeof *weight);
     else
-      memcpy(weight, ensemble->weight, (size_t)count * sizeof *weight);
+      bzdi_combine_weights(ensemble, (double)eval->t[r], weight);
     if (weights) memcpy(weights + r * count, weight, (size_t)count * sizeof *weight);
     for (int64_t j = 0; v && j < dim; j++) {
       double sum = 0;

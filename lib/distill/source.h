@@ -9,7 +9,13 @@
 #include "num/lsq.h"
 
 /* The values of BZD_SOURCE_ and BZD_GUIDE_ in source.h. */
-enum { BZDI_SOURCE_DATA = 1, BZDI_SOURCE_ENSEMBLE = 2, BZDI_SOURCE_CALLBACK = 3, BZDI_SOURCE_POOL = 4 };
+enum {
+  BZDI_SOURCE_DATA = 1,
+  BZDI_SOURCE_ENSEMBLE = 2,
+  BZDI_SOURCE_CALLBACK = 3,
+  BZDI_SOURCE_POOL = 4,
+  BZDI_SOURCE_TRANSPORT = 5
+};
 enum { BZDI_GUIDE_FIT = 0, BZDI_GUIDE_CONTROL = 1, BZDI_GUIDE_WAYPOINT = 2 };
 
 /* What making some paths cost, added up. */
@@ -46,6 +52,9 @@ struct bzd_source {
 #define BZDI_MAGIC_SOURCE 0x43525342u
 
 bzd_status bzdi_source_new_data(const bzd_data *target, const bzd_data *start, uint64_t seed, bzd_source **out);
+/* The x0 of each group of samples dealt out anew, by optimal assignment. */
+bzd_status bzdi_source_new_transport(const bzd_data *target, const bzd_data *start, int64_t group, uint64_t seed,
+                                     bzd_source **out);
 bzd_status bzdi_source_new_callback(const bzd_context *context, int32_t degree, int64_t dim, int64_t cond_dim,
                                     bzd_paths_fn fn, void *user, bzd_source **out);
 
@@ -59,6 +68,11 @@ typedef struct bzdi_ensemble_source_spec { /* values checked by the caller, shap
   double rtol, atol;
   const float *cond;
   int64_t cond_count;
+  int32_t windows;                  /* 1: whole trajectories */
+  int32_t visit_steps;              /* of the visitor */
+  const bzd_flow *visitor;          /* NULL: none */
+  const bzd_flow *const *guides;    /* degree - 1 flows whose ends are the guides; NULL: states of the trajectory */
+  double tolerance;                 /* > 0: the degree is chosen, the fit's is the highest */
 } bzdi_ensemble_source_spec;
 
 /* fit is the fitter's; the handle `fitter` that owns it is retained. */
@@ -70,6 +84,8 @@ bzd_status bzdi_source_new_pool(const bzd_source *base, int64_t first, int64_t c
                                 bzd_progress_fn progress, void *user, bzd_source **out);
 /* Facts of a pool: count, mean NFE, rms residual; zeros for other kinds. */
 void bzdi_pool_facts(const bzd_source *source, int64_t *count, double *nfe, double *residual);
+/* What the probe that chose the degree found; NaN for sources whose degree was given. */
+double bzdi_source_relative_residual(const bzd_source *source);
 bzd_status bzdi_pool_store(const bzd_source *source, bzdi_store *store);
 bzd_status bzdi_pool_load(const bzd_context *context, const bzdi_store *store, bzd_source **out);
 

@@ -105,6 +105,7 @@ bzd_status bzdi_trainer_new_net(const bzd_context *context, const bzdi_flow_shap
   bzd_trainer *trainer = bzdi_handle_new(context, BZDI_MAGIC_TRAINER, sizeof *trainer, drop);
   if (!trainer) return bzdi_no_memory("trainer", 1, sizeof *trainer);
   trainer->config = *config;
+  trainer->config.time.seed = config->seed;
   if (trainer->config.huber_c == 0) trainer->config.huber_c = 0.00054 * (double)shape->item.dim;
   trainer->kind = shape->kind;
   trainer->degree = shape->degree;

@@ -150,6 +150,7 @@ bzd_status bzdi_fit_new(const bzd_context *context, int32_t degree, int32_t node
     double *matrix = bzdi_arena_take(from, inner * count + 1, sizeof *matrix);
     double *own_times = bzdi_arena_take(from, count, sizeof *own_times);
     double *basis = bzdi_arena_take(from, count * (inner + 2), sizeof *basis);
+    double *own_weights = bzdi_arena_take(from, weights ? count : 0, sizeof *own_weights);
     float *matrix_f = bzdi_arena_take(from, inner * count + 1, sizeof *matrix_f);
     if (pass == 0) continue;
     fit = self;
@@ -159,10 +160,13 @@ bzd_status bzdi_fit_new(const bzd_context *context, int32_t degree, int32_t node
                       .condition = 1.0,
                       .matrix = matrix,
                       .times = own_times,
+                      .weights = weights ? own_weights : NULL,
+                      .ridge = ridge,
                       .matrix_f = matrix_f,
                       .basis = basis};
   }
   memcpy(fit->times, times, count * sizeof *times);
+  if (weights) memcpy(fit->weights, weights, count * sizeof *weights);
   for (int32_t k = 0; k < nodes; k++) bzdi_bernstein(degree, times[k], fit->basis + k * (degree + 1));
   bzd_status status = BZD_OK;
   if (inner > 0) {

@@ -15,6 +15,8 @@ typedef struct bzdi_fit {
   double condition; /* of A'WA (+ ridge), 2-norm; 1 for degree 1 */
   double *matrix;   /* [degree-1, nodes] */
   double *times;    /* [nodes] */
+  double *weights;  /* [nodes] or NULL */
+  double ridge;
   float *matrix_f;  /* matrix, rounded */
   double *basis;    /* [nodes, degree+1], Bernstein values at the times */
 } bzdi_fit;

@@ -16,6 +16,10 @@ typedef struct bzdi_sample {
  * quantile functions. Direction k: the normals of sample k of BZD_STREAM_METRIC, normalised in double. */
 bzd_status bzdi_sliced_w2(const bzd_context *context, int64_t dim, bzdi_sample a, bzdi_sample b, int32_t directions,
                           uint64_t seed, double *out);
+/* The pairing of least mean squared distance: partner[i] is the row of b that row i of a goes with; either may be NULL.
+ * n == m <= 2048, else BZD_E_LIMIT. */
+bzd_status bzdi_assignment(const bzd_context *context, int64_t dim, bzdi_sample a, bzdi_sample b, int32_t *partner,
+                           double *mean);
 /* Root of the least mean squared distance over all pairings. n == m <= 2048, else BZD_E_LIMIT. */
 bzd_status bzdi_exact_w2(const bzd_context *context, int64_t dim, bzdi_sample a, bzdi_sample b, double *out);
 /* 2 E|X-Y| - E|X-X'| - E|Y-Y'| without the diagonals. n, m >= 2. */

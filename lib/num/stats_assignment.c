@@ -173,16 +173,17 @@ static void fill(void *arg, int64_t a_first, int64_t a_rows, int64_t b_first, in
     memcpy(task->cost + (a_first + i) * task->n + b_first, d2[i], (size_t)b_rows * sizeof(double));
 }
 
-bzd_status bzdi_exact_w2(const bzd_context *context, int64_t dim, bzdi_sample a, bzdi_sample b, double *out) {
+bzd_status bzdi_assignment(const bzd_context *context, int64_t dim, bzdi_sample a, bzdi_sample b, int32_t *partner,
+                           double *mean) {
   if (a.n != b.n || a.n > MOST_ROWS)
-    return bzdi_fail(BZD_E_LIMIT, "exact W2: %lld and %lld rows, expected the same number, at most %d", (long long)a.n,
-                     (long long)b.n, MOST_ROWS);
+    return bzdi_fail(BZD_E_LIMIT, "exact assignment: %lld and %lld rows, expected the same number, at most %d",
+                     (long long)a.n, (long long)b.n, MOST_ROWS);
   const size_t n = (size_t)a.n;
   double *cost = bzdi_malloc(context, n * n + 2 * n, sizeof *cost);
   int32_t *index = bzdi_malloc(context, 5 * n, sizeof *index);
   bzd_status status = BZD_OK;
   if (cost == NULL || index == NULL) {
-    status = bzdi_no_memory("exact W2", n * n + 2 * n, sizeof *cost);
+    status = bzdi_no_memory("exact assignment", n * n + 2 * n, sizeof *cost);
   } else {
     cost_matrix matrix = {a.n, cost};
     status = bzdi_distance_all(context, dim, a.n, a.x, b.n, b.x, 0, fill, &matrix);
@@ -200,9 +201,17 @@ bzd_status bzdi_exact_w2(const bzd_context *context, int64_t dim, bzdi_sample a,
     solve(&p);
     double sum = 0.0;
     for (size_t i = 0; i < n; i++) sum += cost[i * n + (size_t)p.column[i]];
-    *out = sqrt(sum / (double)n);
+    if (mean != NULL) *mean = sum / (double)n;
+    if (partner != NULL) memcpy(partner, p.column, n * sizeof *partner);
   }
   bzdi_free(context, index);
   bzdi_free(context, cost);
   return status;
+}
+
+bzd_status bzdi_exact_w2(const bzd_context *context, int64_t dim, bzdi_sample a, bzdi_sample b, double *out) {
+  double mean;
+  BZDI_TRY(bzdi_assignment(context, dim, a, b, NULL, &mean));
+  *out = sqrt(mean);
+  return BZD_OK;
 }

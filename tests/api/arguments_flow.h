@@ -284,9 +284,16 @@ static void test_ensemble(void **state) {
 #define FIELD(member, value) FIELD_OF(ARG, good_ensemble, member, value)
   BAD_CONFIG(bzd_ensemble_config, bzd_ensemble_config_init, bzd_ensemble, CREATE);
   FIELD(combine, 0);
-  FIELD(combine, 3);
+  FIELD(combine, 6);
   FIELD(rule, 0);
-  FIELD(rule, 4);
+  FIELD(rule, 8);
+  FIELD(rule, BZD_RULE_CALLBACK);
+  FIELD(bins, 0);
+  FIELD(bins, 65);
+  FIELD(validation_count, 15);
+  FIELD(validation_count, INT64_MAX);
+  FIELD(reserved2, 1);
+  FIELD(validation, s.source);
   FIELD(rule, BZD_RULE_FIXED);
   FIELD(reserved, 1);
   FIELD(fixed, zeros);
@@ -299,8 +306,15 @@ static void test_ensemble(void **state) {
   FIELD_OF(ARG, fixed_ensemble, fixed, nans);
   bzd_ensemble_config mixture = good_ensemble();
   mixture.combine = BZD_COMBINE_MIXTURE;
-  mixture.rule = BZD_RULE_CONSENSUS;
-  BAD_OUT(BZD_E_UNSUPPORTED, bzd_ensemble, bzd_ensemble_create(s.context, &mixture, 2, two, &made));
+  for (int32_t rule = BZD_RULE_CONSENSUS; rule <= BZD_RULE_CALLBACK; rule++) {
+    if (rule == BZD_RULE_ERROR) continue;
+    mixture.rule = rule;
+    BAD_OUT(BZD_E_UNSUPPORTED, bzd_ensemble, bzd_ensemble_create(s.context, &mixture, 2, two, &made));
+  }
+  mixture.rule = BZD_RULE_ERROR;
+  BAD_OUT(ARG, bzd_ensemble, bzd_ensemble_create(s.context, &mixture, 2, two, &made)); /* nothing to learn from */
+  mixture.validation = (const bzd_source *)(const void *)s.data;
+  BAD_OUT(BZD_E_STATE, bzd_ensemble, bzd_ensemble_create(s.context, &mixture, 2, two, &made));
 #undef FIELD
 #undef FIELD_OF
 #undef CREATE
@@ -316,6 +330,15 @@ static void test_ensemble(void **state) {
   BAD_INFO(bzd_ensemble_info, bzd_ensemble_get_info(s.ensemble, i));
   bzd_ensemble_info info = {.struct_size = sizeof info};
   BAD_HANDLE(bzd_ensemble, bzd_ensemble_get_info(h, &info));
+  BAD_HANDLE(bzd_ensemble, bzd_ensemble_get_weights(h, 0.5, s.d));
+  BAD(ARG, bzd_ensemble_get_weights(s.ensemble, -0.1, s.d));
+  BAD(ARG, bzd_ensemble_get_weights(s.ensemble, NAN, s.d));
+  BAD(ARG, bzd_ensemble_get_weights(s.ensemble, 0.5, NULL));
+  BAD_HANDLE(bzd_ensemble, bzd_ensemble_effective(h, 1, s.x, s.t, NULL, s.d));
+  BAD(ARG, bzd_ensemble_effective(s.ensemble, 0, s.x, s.t, NULL, s.d));
+  BAD(ARG, bzd_ensemble_effective(s.ensemble, 1, NULL, s.t, NULL, s.d));
+  BAD(ARG, bzd_ensemble_effective(s.ensemble, 2, s.x, late, NULL, s.d));
+  BAD(ARG, bzd_ensemble_effective(s.ensemble, 1, s.x, s.t, NULL, NULL));
   BAD_HANDLE_OUT(bzd_ensemble, bzd_flow, bzd_ensemble_get_member(h, 0, &made));
   BAD_OUT(ARG, bzd_flow, bzd_ensemble_get_member(s.ensemble, -1, &made));
   BAD_OUT(ARG, bzd_flow, bzd_ensemble_get_member(s.ensemble, 1, &made));

@@ -55,6 +55,26 @@ static void test_source_create(void) {
   c.real = NULL;
   c.rho = 0.5;
   BAD_OUT(ARG, bzd_source, bzd_source_create_ensemble(s.ensemble, s.fitter, &c, &made));
+  FIELD(visit_steps, 0);
+  FIELD(visit_steps, 1025);
+  FIELD(windows, 0);
+  FIELD(windows, 257);
+  FIELD(tolerance, -1.0);
+  FIELD(tolerance, NAN);
+  c = good_source();
+  c.windows = 2; /* of a visitor's paths: refused */
+  c.visitor = s.flow;
+  BAD_OUT(BZD_E_UNSUPPORTED, bzd_source, bzd_source_create_ensemble(s.ensemble, s.fitter, &c, &made));
+  c = good_source();
+  c.visitor = (const bzd_flow *)(const void *)s.data;
+  BAD_OUT(BZD_E_STATE, bzd_source, bzd_source_create_ensemble(s.ensemble, s.fitter, &c, &made));
+  c = good_source();
+  c.visitor = s.plain; /* of another dim or condition */
+  BAD_OUT(BZD_E_DIMENSION, bzd_source, bzd_source_create_ensemble(s.ensemble, s.fitter, &c, &made));
+  c = good_source();
+  const bzd_flow *guides[2] = {s.flow, s.flow};
+  c.guides = guides; /* guide is FIT */
+  BAD_OUT(ARG, bzd_source, bzd_source_create_ensemble(s.ensemble, s.fitter, &c, &made));
 #undef FIELD
 #undef FIELD_OF
 #undef CREATE
@@ -65,6 +85,12 @@ static void test_source_create(void) {
   BAD_HANDLE_OUT(bzd_data, bzd_source, bzd_source_create_data(h, NULL, 0, &made));
   BAD_OUT(BZD_E_STATE, bzd_source, bzd_source_create_data(s.data, s.dead, 0, &made));
   BAD(ARG, bzd_source_create_data(s.data, NULL, 0, NULL));
+  BAD_HANDLE_OUT(bzd_data, bzd_source, bzd_source_create_transport(h, NULL, 16, 0, &made));
+  BAD_OUT(BZD_E_STATE, bzd_source, bzd_source_create_transport(s.data, s.dead, 16, 0, &made));
+  BAD_OUT(ARG, bzd_source, bzd_source_create_transport(s.data, NULL, 1, 0, &made));
+  BAD_OUT(ARG, bzd_source, bzd_source_create_transport(s.data, NULL, 2049, 0, &made));
+  BAD_OUT(ARG, bzd_source, bzd_source_create_transport(s.data, NULL, INT64_MIN, 0, &made));
+  BAD(ARG, bzd_source_create_transport(s.data, NULL, 16, 0, NULL));
 #define CALLBACK(context, degree, dim, cond_dim, fn)                                                                   \
   bzd_source_create_callback(context, degree, dim, cond_dim, fn, NULL, &made)
   BAD_OUT(ARG, bzd_source, CALLBACK(s.context, 0, DIM, 0, paths));
@@ -81,6 +107,8 @@ static void test_source_create(void) {
   BAD_OUT(ARG, bzd_source, bzd_source_create_pool(s.source, 0, 0, 0, NULL, NULL, &made));
   BAD_OUT(ARG, bzd_source, bzd_source_create_pool(s.source, 0, -1, 0, NULL, NULL, &made));
   BAD_OUT(ARG, bzd_source, bzd_source_create_pool(s.source, 0, INT64_MAX, 0, NULL, NULL, &made));
+  BAD_OUT(ARG, bzd_source, bzd_source_create_pool(s.source, -1, 4, 0, NULL, NULL, &made));
+  BAD_OUT(ARG, bzd_source, bzd_source_create_pool(s.source, INT64_MAX, 4, 0, NULL, NULL, &made));
   BAD(ARG, bzd_source_create_pool(s.source, 0, 4, 0, NULL, NULL, NULL));
 }
 
@@ -122,7 +150,7 @@ static void test_trainer_create(void) {
   } while (0)
   BAD_CONFIG(bzd_trainer_config, bzd_trainer_config_init, bzd_trainer, CREATE);
   FIELD(loss, 0);
-  FIELD(loss, 3);
+  FIELD(loss, 4);
   FIELD(steps, 0);
   FIELD(steps, -1);
   FIELD(steps, INT64_MAX);
@@ -146,17 +174,39 @@ static void test_trainer_create(void) {
   FIELD(huber_c, -1.0);
   FIELD(huber_c, NAN);
   FIELD(time, 0);
-  FIELD(time, 3);
-  FIELD(reserved, 1);
+  FIELD(time, 5);
+  FIELD(grid_steps, 0);
+  FIELD(grid_steps, 1025);
+  FIELD(logit_mean, NAN);
+  FIELD(logit_mean, 21.0);
+  FIELD(logit_std, 0.0);
+  FIELD(logit_std, INFINITY);
   FIELD(u_shape, 0.0);
   FIELD(u_shape, NAN);
   FIELD(u_shape, 31.0);
   FRACTION(at_zero);
+  FRACTION(at_grid);
+  FIELD(endpoint_weight, -1.0);
+  FIELD(endpoint_weight, NAN);
+  FIELD(consistency, -1.0);
+  FIELD(consistency, INFINITY);
   FRACTION(cond_dropout);
 #undef FRACTION
 #undef FIELD
 #undef CREATE
   bzd_trainer_config c = good_trainer();
+  c.at_zero = c.at_grid = 0.6; /* together more than all rows */
+  BAD_OUT(ARG, bzd_trainer, bzd_trainer_create(s.flow, s.source, &c, &made));
+  c = good_trainer();
+  c.loss = BZD_LOSS_GRAM; /* for control-point students alone, as the next two */
+  BAD_OUT(BZD_E_UNSUPPORTED, bzd_trainer, bzd_trainer_create(s.flow, s.source, &c, &made));
+  c = good_trainer();
+  c.consistency = 1;
+  BAD_OUT(BZD_E_UNSUPPORTED, bzd_trainer, bzd_trainer_create(s.flow, s.source, &c, &made));
+  c = good_trainer();
+  c.endpoint_weight = 2;
+  BAD_OUT(BZD_E_UNSUPPORTED, bzd_trainer, bzd_trainer_create(s.flow, s.source, &c, &made));
+  c = good_trainer();
   BAD_HANDLE_OUT(bzd_flow, bzd_trainer, bzd_trainer_create(h, s.source, &c, &made));
   BAD_HANDLE_OUT(bzd_source, bzd_trainer, bzd_trainer_create(s.flow, h, &c, &made));
   BAD(ARG, bzd_trainer_create(s.flow, s.source, &c, NULL));
@@ -173,6 +223,8 @@ static void test_trainer(void **state) {
   BAD_HANDLE(bzd_trainer, bzd_trainer_get_info(h, &info));
   BAD_HANDLE(bzd_trainer, bzd_trainer_run(h, 1, NULL, NULL));
   BAD(ARG, bzd_trainer_run(s.trainer, -1, NULL, NULL));
+  BAD_HANDLE(bzd_trainer, bzd_trainer_set_source(h, s.source));
+  BAD_HANDLE(bzd_source, bzd_trainer_set_source(s.trainer, h));
   BAD_HANDLE_OUT(bzd_trainer, bzd_flow, bzd_trainer_get_flow(h, BZD_WEIGHTS_AUTO, &made));
   BAD_OUT(ARG, bzd_flow, bzd_trainer_get_flow(s.trainer, -1, &made));
   BAD_OUT(ARG, bzd_flow, bzd_trainer_get_flow(s.trainer, 3, &made));

@@ -43,7 +43,8 @@ static int32_t field(void *user, int64_t n, int64_t dim, const float *x, const f
 }
 
 static int32_t paths(void *user, int64_t n, const int64_t *index, int32_t degree, int64_t dim, int64_t cond_dim,
-                     float *p, float *cond) {
+                     float *p, float *cond, float *span) {
+  (void)span;
   (void)user, (void)index, (void)cond_dim, (void)cond;
   memset(p, 0, (size_t)(n * (degree + 1) * dim) * sizeof *p);
   return 0;

@@ -208,7 +208,8 @@ static void test_poisoned(void **state) {
 /* ---- Callbacks and pools ------------------------------------------------------------------------------------- */
 
 static int32_t numbered(void *user, int64_t n, const int64_t *index, int32_t degree, int64_t dim, int64_t cond_dim,
-                        float *p, float *c) {
+                        float *p, float *c, float *span) {
+  (void)span;
   for (int64_t i = 0; i < n; i++) {
     for (int64_t k = 0; k < (degree + 1) * dim; k++) p[i * (degree + 1) * dim + k] = (float)(index[i] * 100 + k);
     for (int64_t k = 0; k < cond_dim; k++) c[i * cond_dim + k] = (float)index[i];

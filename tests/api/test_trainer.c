@@ -18,7 +18,8 @@ enum { DIM = 2 };
 
 /* Straight paths from noise to x0 + (3, -1): the velocity is a constant. */
 static int32_t shift(void *user, int64_t n, const int64_t *index, int32_t degree, int64_t dim, int64_t cond_dim,
-                     float *p, float *c) {
+                     float *p, float *c, float *span) {
+  (void)span;
   const int64_t *poison = user;
   (void)cond_dim, (void)c;
   for (int64_t i = 0; i < n; i++) {

@@ -357,7 +357,7 @@ static void digest(double second, double temperature, uint64_t seed, uint64_t te
   bzd_flow *flows[2] = {network(1), network(teacher)};
   const bzd_flow *teachers[2] = {flows[0], flows[1]};
   const double fixed[2] = {1, second};
-  const bzdi_ensemble_spec spec = {BZDI_COMBINE_VELOCITY, BZDI_RULE_FIXED, temperature, seed, 2, teachers, fixed, NULL};
+  const bzdi_ensemble_spec spec = {BZDI_COMBINE_VELOCITY, BZDI_RULE_FIXED, temperature, seed, 2, teachers, fixed, NULL, NULL, NULL};
   bzd_ensemble *ensemble;
   bzdi_sha256 hash;
   OK(bzdi_ensemble_new(NULL, &spec, &ensemble));
@@ -405,7 +405,7 @@ static void test_refused_memory(void **state) {
     assert_int_equal(status, BZD_E_MEMORY);
     assert_null(ensemble);
   }
-  assert_true(refused == 4 && atomic_load(&h.wrong) == 0);
+  assert_true(refused == 5 && atomic_load(&h.wrong) == 0);
   for (int m = 0; m < 2; m++) bzdi_release(flows[m]);
   bzdi_release(context);
 }

@@ -21,7 +21,7 @@ static bzd_ensemble *create(int32_t combine, int32_t rule) {
     fixed[m] = 1.0 / (m + 3);
     guidance[m] = m % 3;
   }
-  const bzdi_ensemble_spec spec = {combine, rule, 0.3, UINT64_MAX - 5, COUNT, teachers, fixed, guidance};
+  const bzdi_ensemble_spec spec = {combine, rule, 0.3, UINT64_MAX - 5, COUNT, teachers, fixed, guidance, NULL, NULL};
   OK(bzdi_ensemble_new(NULL, &spec, &ensemble));
   for (int m = 0; m < COUNT; m++) bzdi_release(flows[m]);
   return ensemble;
@@ -84,7 +84,7 @@ static void test_hostile(void **state) {
     int real;
     double value;
   } lies[] = {{"ensemble.count", 0, 0},         {"ensemble.count", 0, 65},     {"ensemble.count", 0, COUNT + 1},
-              {"ensemble.combine", 0, 3},       {"ensemble.rule", 0, 0},       {"ensemble.temperature", 1, 0},
+              {"ensemble.combine", 0, 6},       {"ensemble.rule", 0, 0},       {"ensemble.temperature", 1, 0},
               {"ensemble.temperature", 1, NAN}, {"ensemble.weight.3", 1, -1},  {"ensemble.weight.0", 1, NAN},
               {"ensemble.weight.11", 1, 1e300}, {"ensemble.weight.4", 1, 0.9}, {"ensemble.guidance.5", 1, 1001},
               {"ensemble.guidance.2", 1, NAN}};

@@ -74,7 +74,8 @@ static int32_t record(void *user, const bzd_progress *progress) {
 }
 
 static int32_t line(void *user, int64_t n, const int64_t *index, int32_t degree, int64_t dim, int64_t cond_dim,
-                    float *paths, float *cond) {
+                    float *paths, float *cond, float *span) {
+  (void)span;
   (void)user, (void)cond_dim, (void)cond;
   for (int64_t i = 0; i < n * (degree + 1) * dim; i++) paths[i] = (float)index[i / ((degree + 1) * dim)];
   return 0;
@@ -185,12 +186,14 @@ static void test_store(void **state) {
 /* What a file may say that is not so: one thing wrong at a time. */
 static void test_hostile_store(void **state) {
   (void)state;
-  for (int wrong = 0; wrong < 9; wrong++) {
+  for (int wrong = 0; wrong < 11; wrong++) {
     float paths[4 * 2 * DIM], cond[4 * 2] = {0};
     for (int i = 0; i < 4 * 2 * DIM; i++) paths[i] = (float)i;
     if (wrong == 1) paths[7] = NAN;
     if (wrong == 2) cond[3] = INFINITY;
     const int64_t shape[3] = {4, 2, wrong == 3 ? 2 : DIM}, cond_shape[2] = {wrong == 4 ? 3 : 4, 2};
+    const int64_t span_shape[2] = {4, 2};
+    const float span[8] = {0, 1, 0, 1, 0.5f, 0.5f, 0, 1}; /* the third is empty; wrong 10: none at all */
     const bzdi_item item = {.dim = wrong == 5 ? 1 << 20 : DIM, .cond_dim = 2};
     bzdi_store *store;
     bzd_source *source;
@@ -198,11 +201,14 @@ static void test_hostile_store(void **state) {
     OK(bzdi_store_set_i64(store, BZDI_META, "pool.count", wrong == 6 ? (int64_t)1 << 32 : 4, 0));
     OK(bzdi_store_set_i64(store, BZDI_META, "pool.degree", wrong == 7 ? 17 : 1, 0));
     if (wrong != 8) OK(bzdi_store_set_u64(store, BZDI_META, "pool.seed", 4, 0));
+    OK(bzdi_store_set_i64(store, BZDI_META, "pool.spans", wrong >= 9, 0));
+    OK(bzdi_store_set_i64(store, BZDI_META, "pool.generation", 2, 0));
     OK(bzdi_store_set_f64(store, BZDI_META, "pool.nfe", 0, 0));
     OK(bzdi_store_set_f64(store, BZDI_META, "pool.residual", 0, 0));
     OK(bzdi_item_store(&item, store, ""));
     OK(bzdi_store_add(store, "paths", BZDI_ROLE_PATHS, BZDI_DTYPE_F32, 3, shape, paths));
     OK(bzdi_store_add(store, "cond", BZDI_ROLE_PATHS, BZDI_DTYPE_F32, 2, cond_shape, cond));
+    if (wrong == 9) OK(bzdi_store_add(store, "span", BZDI_ROLE_PATHS, BZDI_DTYPE_F32, 2, span_shape, span));
     if (wrong == 0) {
       OK(bzdi_pool_load(NULL, store, &source));
       bzdi_release(source);

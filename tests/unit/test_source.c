@@ -35,11 +35,17 @@ static bzd_source *over(bzd_ensemble *ensemble, int32_t degree, int32_t nodes, c
 /* The same however the numbers are cut into calls, and for numbers in any order. */
 static void check_pure(const bzd_source *source) {
   const int64_t row = (source->degree + 1) * source->item.dim, cond_dim = source->item.cond_dim, first = 1020;
-  float *cond = malloc((size_t)(N * cond_dim + 1) * sizeof *cond), one_cond[8];
+  float *cond = malloc((size_t)(N * cond_dim + 1) * sizeof *cond), one_cond[8], span[2 * N], one_span[2];
+  OK(bzdi_source_paths(source, first, 0, NULL, NULL, NULL));
   float *paths = models_paths(source, first, N, cond_dim ? cond : NULL), *one = malloc((size_t)row * sizeof *one);
+  float *again = malloc((size_t)(N * row) * sizeof *again);
+  OK(bzdi_source_paths(source, first, N, again, cond_dim ? cond : NULL, span));
+  SAME(again, paths, N * row);
+  free(again);
   for (int64_t i = 0; i < N; i++) {
     const int64_t at = (i * 17) % N, index = first + at;
-    OK(source->kind->paths(source, 1, &index, &(bzdi_batch){one, cond_dim ? one_cond : NULL, NULL, NULL}));
+    OK(source->kind->paths(source, 1, &index, &(bzdi_batch){one, cond_dim ? one_cond : NULL, source->spans ? one_span : NULL, NULL}));
+    if (source->spans) SAME(one_span, span + 2 * at, 2);
     SAME(one, paths + at * row, row);
     if (cond_dim) SAME(one_cond, cond + at * cond_dim, cond_dim);
   }
@@ -309,8 +315,8 @@ static void test_no_teacher(void **state) {
     SAME(paths + 2 * i * DIM, paths + (2 * i + 1) * DIM, DIM);
     index[i] = i;
   }
-  const bzdi_trainer_config config = {.time = BZDI_TIME_UNIFORM, .seed = 2};
-  bzdi_times(&config, N, index, t);
+  const bzdi_time_config config = {.kind = BZDI_TIME_UNIFORM, .seed = 2};
+  bzdi_times(&config, NULL, N, index, t, NULL);
   bzdi_path_targets(N, 1, DIM, lines, t, 1, 0, x, u);
   bzdi_rng_normals(spec.seed, BZD_STREAM_NOISE, 0, N, DIM, noise, DIM);
   for (int i = 0; i < N * DIM; i++) {
@@ -444,7 +450,8 @@ typedef struct own {
 } own;
 
 static int32_t numbered(void *user, int64_t n, const int64_t *index, int32_t degree, int64_t dim, int64_t cond_dim,
-                        float *paths, float *cond) {
+                        float *paths, float *cond, float *span) {
+  (void)span;
   const own *o = user;
   int64_t row = (degree + 1) * dim;
   for (int64_t i = 0; i < n; i++) {

@@ -45,10 +45,10 @@ static void test_distributions(void **state) {
   (void)state;
   for (int i = 0; i < MANY; i++) number[i] = i;
   for (int s = 0; s < 5; s++) {
-    const bzdi_trainer_config config = {
-        .time = s == 0 ? BZDI_TIME_UNIFORM : BZDI_TIME_U_SHAPED, .u_shape = shapes[s], .seed = 12};
+    const bzdi_time_config config = {
+        .kind = s == 0 ? BZDI_TIME_UNIFORM : BZDI_TIME_U_SHAPED, .u_shape = shapes[s], .seed = 12};
     double mean, variance;
-    bzdi_times(&config, MANY, number, t);
+    bzdi_times(&config, NULL, MANY, number, t, NULL);
     moments(&mean, &variance);
     for (int i = 0; i < MANY; i++) assert_true(t[i] >= 0 && t[i] < 1);
     assert_true(fabs(mean - 0.5) < 4 * sqrt(variance / MANY));
@@ -60,15 +60,15 @@ static void test_distributions(void **state) {
 
 /* A row's time is its sample's, whatever goes with it; seeds differ. */
 static void test_pure(void **state) {
-  const bzdi_trainer_config config = {.time = BZDI_TIME_U_SHAPED, .u_shape = 4, .at_zero = 0.2, .seed = 9};
-  bzdi_trainer_config reseeded = config;
+  const bzdi_time_config config = {.kind = BZDI_TIME_U_SHAPED, .u_shape = 4, .at_zero = 0.2, .seed = 9};
+  bzdi_time_config reseeded = config;
   (void)state;
   reseeded.seed = UINT64_C(9) << 32;
   for (int i = 0; i < 1000; i++) number[i] = ((int64_t)1 << 40) + 3 * i;
-  bzdi_times(&config, 1000, number, t);
-  for (int i = 0; i < 1000; i++) bzdi_times(&config, 1, number + i, other + i);
+  bzdi_times(&config, NULL, 1000, number, t, NULL);
+  for (int i = 0; i < 1000; i++) bzdi_times(&config, NULL, 1, number + i, other + i, NULL);
   SAME(t, other, 1000);
-  bzdi_times(&reseeded, 1000, number, other);
+  bzdi_times(&reseeded, NULL, 1000, number, other, NULL);
   int equal = 0;
   for (int i = 0; i < 1000; i++) equal += t[i] > 0 && t[i] == other[i];
   assert_true(equal < 10);
@@ -76,13 +76,13 @@ static void test_pure(void **state) {
 
 /* The atom replaces times and leaves the others as they were. */
 static void test_atom(void **state) {
-  bzdi_trainer_config config = {.time = BZDI_TIME_UNIFORM, .seed = 4};
+  bzdi_time_config config = {.kind = BZDI_TIME_UNIFORM, .seed = 4};
   int zeros = 0;
   (void)state;
   for (int i = 0; i < MANY; i++) number[i] = i;
-  bzdi_times(&config, MANY, number, other);
+  bzdi_times(&config, NULL, MANY, number, other, NULL);
   config.at_zero = 0.3;
-  bzdi_times(&config, MANY, number, t);
+  bzdi_times(&config, NULL, MANY, number, t, NULL);
   for (int i = 0; i < MANY; i++) {
     assert_true(other[i] > 0);
     zeros += t[i] == 0;
@@ -93,7 +93,7 @@ static void test_atom(void **state) {
   for (int i = 0; i < MANY; i++) mean += (double)t[i] / (MANY - zeros);
   assert_true(fabs(mean - 0.5) < 4 * sqrt(1.0 / 12 / (MANY - zeros)));
   config.at_zero = 1;
-  bzdi_times(&config, MANY, number, t);
+  bzdi_times(&config, NULL, MANY, number, t, NULL);
   for (int i = 0; i < MANY; i++) assert_true(t[i] == 0);
 }
 

@@ -31,8 +31,8 @@ static bzdi_trainer_config settings(void) {
                                         .ema = 0.9},
                                .batch = BATCH,
                                .loss = BZDI_LOSS_MSE,
-                               .time = BZDI_TIME_UNIFORM,
-                               .u_shape = 4,
+                               .time = {.kind = BZDI_TIME_UNIFORM, .u_shape = 4, .grid_steps = 4, .seed = 17},
+                               .endpoint_weight = 1,
                                .seed = 17};
 }
 
@@ -171,7 +171,7 @@ static void check_reflow(double at_zero) {
   bzd_trainer *trainer;
   plain *p = malloc(sizeof *p);
   losses l = {0};
-  config.at_zero = at_zero;
+  config.time.at_zero = at_zero;
   OK(bzdi_trainer_new(student, source, &config, &trainer));
   plain_new(p, student);
   OK(bzdi_trainer_run(trainer, 0, record, &l));
@@ -197,7 +197,7 @@ static void check_reflow(double at_zero) {
     /* The library's batch: to the bit. */
     float paths[BATCH * 2 * DIM], own_t[BATCH], own_x[BATCH * DIM], own_u[BATCH * DIM];
     OK(source->kind->paths(source, BATCH, index, &(bzdi_batch){paths, NULL, NULL, NULL}));
-    bzdi_times(&config, BATCH, index, own_t);
+    bzdi_times(&config.time, NULL, BATCH, index, own_t, NULL);
     bzdi_path_targets(BATCH, 1, DIM, paths, own_t, 1, 0, own_x, own_u);
     SAME(own_t, t, BATCH);
     SAME(own_x, x, BATCH * DIM);
@@ -268,8 +268,8 @@ static void test_kinds(void **state) {
       bzdi_trainer_config config = settings();
       bzd_trainer *trainer;
       config.loss = loss;
-      config.time = BZDI_TIME_U_SHAPED;
-      config.at_zero = 0.2;
+      config.time.kind = BZDI_TIME_U_SHAPED;
+      config.time.at_zero = 0.2;
       OK(bzdi_trainer_new(student, source, &config, &trainer));
       OK(bzdi_trainer_run(trainer, 5, NULL, NULL));
       assert_true(isfinite(trainer->loss) && trainer->step == 5);
@@ -282,7 +282,7 @@ static void test_kinds(void **state) {
         const int64_t number = 700 + r;
         float t;
         double squares = 0, huber = 0.00054 * DIM;
-        bzdi_times(&config, 1, &number, &t);
+        bzdi_times(&config.time, NULL, 1, &number, &t, NULL);
         bzdi_path_elevate(1, from, DIM, paths + r * (from + 1) * DIM, to, raised);
         bzdi_path_targets(1, to, DIM, raised, &t, kind == BZDI_FLOW_CONTROL ? to : 1, kind == BZDI_FLOW_ENDPOINT, x,
                           target);
@@ -425,7 +425,8 @@ typedef struct host {
 } host;
 
 static int32_t own_paths(void *user, int64_t n, const int64_t *index, int32_t degree, int64_t dim, int64_t cond_dim,
-                         float *paths, float *cond) {
+                         float *paths, float *cond, float *span) {
+  (void)span;
   const host *o = user;
   (void)cond_dim, (void)cond;
   for (int64_t i = 0; i < n; i++) {
