@@ -117,7 +117,8 @@ static bzd_source *make_paths(struct demo *demo, int64_t count, bzd_flow *const 
   bzd_source *source, *pool;
   must(bzd_source_create_ensemble(ensemble, fitter, &config, &source), NULL);
   struct progress progress = {.title = "paths", .quiet = demo->common.quiet};
-  bzd_status status = bzd_source_create_pool(source, 0, demo->paths, demo->common.seed, progress_show, &progress, &pool);
+  bzd_status status =
+      bzd_source_create_pool(source, 0, demo->paths, demo->common.seed, progress_show, &progress, &pool);
   progress_end(&progress);
   if (status == BZD_E_CANCELLED && interrupted()) exit(EXIT_INTERRUPTED);
   must(status, "paths");

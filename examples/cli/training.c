@@ -91,9 +91,12 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case KEY_EMA: config->ema = parse_real("--ema", text, 0, 0.999999); return 0;
   case KEY_CLIP: config->clip = parse_real("--clip", text, 0, 1e12); return 0;
   case KEY_DECAY: config->weight_decay = parse_real("--weight-decay", text, 0, 1); return 0;
-  case KEY_LOSS: config->loss = 1 + parse_name("--loss", text, (const char *const[]){"mse", "huber", "gram", NULL}); return 0;
+  case KEY_LOSS:
+    config->loss = 1 + parse_name("--loss", text, (const char *const[]){"mse", "huber", "gram", NULL});
+    return 0;
   case KEY_TIME:
-    config->time = 1 + parse_name("--time", text, (const char *const[]){"uniform", "ushaped", "logitnormal", "aware", NULL});
+    config->time =
+        1 + parse_name("--time", text, (const char *const[]){"uniform", "ushaped", "logitnormal", "aware", NULL});
     return 0;
   case KEY_AT_GRID: config->at_grid = parse_real("--at-grid", text, 0, 1); return 0;
   case KEY_GRID: config->grid_steps = (int32_t)parse_int("--grid", text, 1, 1024); return 0;

@@ -171,9 +171,9 @@ typedef int32_t (*bzd_progress_fn)(void *user, const bzd_progress *progress);
 typedef int32_t (*bzd_velocity_fn)(void *user, int64_t n, int64_t dim, const float *x, const float *t, int64_t cond_dim,
                                    const float *cond, float *v);
 
-/* A weight rule of the caller's own: fills weights [n, count], each at least 0 and not all 0 in a row (they are scaled to
- * sum 1), for the velocities v [count, n, dim] of the teachers at x [n, dim], t [n]. A row's weights must depend on that
- * row alone. Non-zero stops the call with BZD_E_CANCELLED. */
+/* A weight rule of the caller's own: fills weights [n, count], each at least 0 and not all 0 in a row (they are scaled
+ * to sum 1), for the velocities v [count, n, dim] of the teachers at x [n, dim], t [n]. A row's weights must depend on
+ * that row alone. Non-zero stops the call with BZD_E_CANCELLED. */
 typedef int32_t (*bzd_weights_fn)(void *user, int64_t n, int64_t count, int64_t dim, const float *x, const float *t,
                                   const float *v, double *weights);
 
@@ -188,19 +188,19 @@ typedef int32_t (*bzd_paths_fn)(void *user, int64_t n, const int64_t *index, int
 
 /* Philox4x32-10 (Salmon et al. 2011): key = seed, counter = {index lo, index hi, block of four numbers, stream}. So
  * number j of sample i is a pure function of (seed, stream, i, j). Streams are pinned for ever. */
-#define BZD_STREAM_NOISE 0      /* x0 of sample i */
-#define BZD_STREAM_ORDER 1      /* order of the target data set */
-#define BZD_STREAM_TIME 2       /* time t of a training row */
-#define BZD_STREAM_DROPOUT 3    /* which training rows lose their condition */
-#define BZD_STREAM_INIT 4       /* initial weights */
-#define BZD_STREAM_PARTNER 5    /* order of the source data set (data to data) */
-#define BZD_STREAM_MEMBER 6     /* member drawn by a mixture */
-#define BZD_STREAM_ANCHOR 7     /* which paths start from real data */
-#define BZD_STREAM_METRIC 8     /* directions of the sliced metrics */
+#define BZD_STREAM_NOISE 0       /* x0 of sample i */
+#define BZD_STREAM_ORDER 1       /* order of the target data set */
+#define BZD_STREAM_TIME 2        /* time t of a training row */
+#define BZD_STREAM_DROPOUT 3     /* which training rows lose their condition */
+#define BZD_STREAM_INIT 4        /* initial weights */
+#define BZD_STREAM_PARTNER 5     /* order of the source data set (data to data) */
+#define BZD_STREAM_MEMBER 6      /* member drawn by a mixture */
+#define BZD_STREAM_ANCHOR 7      /* which paths start from real data */
+#define BZD_STREAM_METRIC 8      /* directions of the sliced metrics */
 #define BZD_STREAM_CONSISTENCY 9 /* middle and end of a consistency row */
-#define BZD_STREAM_VISIT 10     /* where an on-policy path leaves the student */
-#define BZD_STREAM_RENOISE 11   /* fresh noise of the re-anchoring sampler */
-#define BZD_STREAM_USER 0x10000 /* from here on: the caller's own */
+#define BZD_STREAM_VISIT 10      /* where an on-policy path leaves the student */
+#define BZD_STREAM_RENOISE 11    /* fresh noise of the re-anchoring sampler */
+#define BZD_STREAM_USER 0x10000  /* from here on: the caller's own */
 
 /* Noise version 1: how normals are made from counters (docs/noise.md); recorded in files. */
 #define BZD_NOISE_VERSION 1

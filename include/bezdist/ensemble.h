@@ -12,22 +12,25 @@ extern "C" {
 #define BZD_COMBINE_VELOCITY 1 /* mean velocity at a shared (x, t): only for teachers of the same coupling */
 #define BZD_COMBINE_MIXTURE 2  /* each sample follows one teacher, drawn with the weights: any teachers */
 #define BZD_COMBINE_SELECT                                                                                             \
-  3 /* each sample takes the teacher's trajectory that is nearest to the others' (the medoid): any teachers; paths only */
+  3 /* each sample takes the teacher's trajectory that is nearest to the others' (the medoid): any teachers; paths     \
+       only */
 #define BZD_COMBINE_ENDPOINT                                                                                           \
   4 /* mean of the teachers' trajectories, ends included: shrinks the variance of the target wherever teachers differ; \
        for comparison; paths only */
 #define BZD_COMBINE_ANY_VELOCITY                                                                                       \
-  5 /* as VELOCITY without the check of generations: the mean of fields of different couplings is the flow of neither */
+  5 /* as VELOCITY without the check of generations: the mean of fields of different couplings is the flow of neither  \
+     */
 
 #define BZD_RULE_UNIFORM 1
 #define BZD_RULE_FIXED 2 /* given numbers */
 #define BZD_RULE_CONSENSUS                                                                                             \
-  3 /* per row softmax(-|v_m - c|^2 / (2 T^2 dim)), c the leave-one-out mean; velocities only */
+  3                       /* per row softmax(-|v_m - c|^2 / (2 T^2 dim)), c the leave-one-out mean; velocities only */
 #define BZD_RULE_MEDOID 4 /* per row the one velocity nearest to the others; velocities only */
 #define BZD_RULE_ERROR                                                                                                 \
-  5 /* 1 / (mean square error on validation's paths - the least of all teachers' + its standard error), on common rows */
+  5 /* 1 / (mean square error on validation's paths - the least of all teachers' + its standard error), on common rows \
+     */
 #define BZD_RULE_VARIANCE                                                                                              \
-  6 /* 1 / variance per bin of time, told from how far a teacher is from the mean of the others on validation's paths;  \
+  6 /* 1 / variance per bin of time, told from how far a teacher is from the mean of the others on validation's paths; \
        linear between bins; velocities only. Two teachers cannot be told apart: one half each */
 #define BZD_RULE_CALLBACK 7 /* the caller's own rule; velocities only */
 
@@ -44,9 +47,9 @@ typedef struct bzd_ensemble_config {
   int64_t validation_count;     /* samples of it, 16..2^31, default 4096 */
   int32_t bins;                 /* of time, VARIANCE: 1..64, default 8 */
   int32_t reserved2;            /* 0 */
-  double temperature;     /* T of CONSENSUS, in units of velocity, 1e-6..1e6, default 0.1 */
-  const double *guidance; /* [count] guidance of each member, -1000..1000, copied; NULL (default): 1 */
-  uint64_t seed;          /* which member a sample of a MIXTURE follows (BZD_STREAM_MEMBER), default 0 */
+  double temperature;           /* T of CONSENSUS, in units of velocity, 1e-6..1e6, default 0.1 */
+  const double *guidance;       /* [count] guidance of each member, -1000..1000, copied; NULL (default): 1 */
+  uint64_t seed;                /* which member a sample of a MIXTURE follows (BZD_STREAM_MEMBER), default 0 */
 } bzd_ensemble_config;
 
 /* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
@@ -57,7 +60,8 @@ BZD_API size_t bzd_ensemble_config_size(void);
 /* Retains count (1..64) flows of any kinds that agree in dim, cond_dim and affine. VELOCITY demands that flows of known
  * generation (bzd_flow_info) share it. config NULL = the defaults. Status:
  * BZD_E_DIMENSION ("teacher 2: dim 64, expected 784"), BZD_E_ARGUMENT, BZD_E_UNSUPPORTED (a rule that the combination
- * does not have; teachers of different generations), BZD_E_NUMERIC (a teacher on validation's paths), BZD_E_STATE, BZD_E_CONFIG, BZD_E_MEMORY. *out NULL on failure. Threads: any, shared-read on the flows. Since 0.1. */
+ * does not have; teachers of different generations), BZD_E_NUMERIC (a teacher on validation's paths), BZD_E_STATE,
+ * BZD_E_CONFIG, BZD_E_MEMORY. *out NULL on failure. Threads: any, shared-read on the flows. Since 0.1. */
 BZD_API bzd_status bzd_ensemble_create(const bzd_context *context, const bzd_ensemble_config *config, int64_t count,
                                        const bzd_flow *const *teachers, bzd_ensemble **out);
 /* NULL is fine. Threads: any, once. Since 0.1. */

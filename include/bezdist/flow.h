@@ -133,6 +133,10 @@ BZD_API bzd_status bzd_flow_curve(const bzd_flow *flow, int64_t n, const float *
 #define BZD_SOLVER_RK4 4      /* order 4, 4 */
 #define BZD_SOLVER_DOPRI5 5   /* Dormand-Prince 5(4), its own step size for each row; first same as last */
 #define BZD_SOLVER_CONTROL 6  /* along the predicted curve, 1 evaluation a step; exact for any step of a true curve */
+#define BZD_SOLVER_REANCHOR                                                                                            \
+  8 /* control-point and endpoint flows, 1 evaluation a step, from t0 = 0 to t1 = 1: each evaluation jumps to t = 1;   \
+       the next state lies on the line from noise to there, (1 - t) z + t x1, z = sqrt(1 - eta^2) x0 + eta (fresh                \
+       noise) */
 #define BZD_SOLVER_DOPRI5_FIXED 7 /* the same tableau with fixed steps, order 5, 6 evaluations a step */
 
 #define BZD_UNITS_MODEL 0 /* values as the network sees them */
@@ -156,6 +160,7 @@ typedef struct bzd_sample_config {
   int64_t first_index;      /* number of the first row, 0..2^62, default 0: row r is sample first_index + r */
   int32_t units;            /* BZD_UNITS_: of the ends at t = 1, default MODEL */
   int32_t reserved;         /* 0 */
+  double renoise;           /* eta of REANCHOR, 0..1, default 0: the sample's own x0 again */
   bzd_progress_fn progress; /* may be NULL (default) */
   void *progress_user;
 } bzd_sample_config;
@@ -196,6 +201,32 @@ BZD_API bzd_status bzd_flow_sample(const bzd_flow *flow, const bzd_sample_config
 BZD_API bzd_status bzd_flow_trajectory(const bzd_flow *flow, const bzd_sample_config *config, int64_t n,
                                        const float *x0, const float *cond, int64_t count, const double *times,
                                        float *states, bzd_sample_result *result);
+
+/* ---- Grids --------------------------------------------------------------------------------------------------- */
+
+typedef struct bzd_grid_config {
+  uint32_t struct_size;    /* set by bzd_grid_config_init */
+  int32_t steps;           /* of the grid wanted, 1..256, default 4 */
+  int32_t candidates;      /* equal intervals whose ends are the times to choose from, steps..256, default 32 */
+  int32_t reserved;        /* 0 */
+  int64_t rows;            /* trajectories measured on, 16..2^20, default 1024 */
+  uint64_t seed;           /* of their noise when paths is NULL, default 0 */
+  const bzd_source *paths; /* the teacher's curves (paths from 0 to 1, conditions along); NULL (default): the flow's own
+                              trajectories by the adaptive solver from noise, unconditional flows only */
+} bzd_grid_config;
+
+/* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
+ */
+BZD_API bzd_status bzd_grid_config_init(bzd_grid_config *config, size_t size);
+BZD_API size_t bzd_grid_config_size(void);
+
+/* The grid [steps + 1] from 0 to 1 of least error for few-step sampling, by dynamic programming: a step from a to b
+ * costs the root mean square of where the flow's step from a state at a lands (along its curve, or by Euler for
+ * velocity flows), minus the state of the same trajectory at b; a grid costs the sum. *error (may be NULL) is that sum.
+ * For bzd_sample_config.grid. Endpoint flows have no grid (BZD_E_UNSUPPORTED). Status: BZD_E_ARGUMENT, BZD_E_STATE,
+ * BZD_E_CONFIG, BZD_E_DIMENSION, BZD_E_NUMERIC, BZD_E_MEMORY. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_flow_choose_grid(const bzd_flow *flow, const bzd_grid_config *config, double *grid,
+                                        double *error);
 
 #ifdef __cplusplus
 }

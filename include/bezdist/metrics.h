@@ -63,6 +63,51 @@ BZD_API bzd_status bzd_metrics_compare(const bzd_context *context, const bzd_met
 BZD_API bzd_status bzd_metrics_nearest(const bzd_context *context, int64_t dim, int64_t n, const float *a, int64_t m,
                                        const float *b, int64_t *index, double *distance);
 
+/* ---- The flow itself ------------------------------------------------------------------------------------------- */
+
+typedef struct bzd_flow_metrics_config {
+  uint32_t struct_size;    /* set by bzd_flow_metrics_config_init */
+  int32_t steps;           /* of the trajectories measured (RK4), even, 2..4096, default 64 */
+  int64_t rows;            /* trajectories, 1..2^31, default 2048 */
+  const bzd_source *paths; /* what the flow was trained on, or any other paths from 0 to 1; NULL (default): none, from
+                              noise, unconditional flows only */
+  const bzd_data *real;    /* rows to encode and decode; NULL (default): no drift */
+  int32_t decode_solver;   /* BZD_SOLVER_ of the way back, default AUTO */
+  int32_t decode_steps;    /* 0 (default): as bzd_sample_config */
+  uint64_t seed;           /* of the noise without paths, default 0 */
+} bzd_flow_metrics_config;
+
+/* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
+ */
+BZD_API bzd_status bzd_flow_metrics_config_init(bzd_flow_metrics_config *config, size_t size);
+BZD_API size_t bzd_flow_metrics_config_size(void);
+
+typedef struct bzd_flow_metrics { /* what was not asked for is NaN */
+  uint32_t struct_size;           /* set by the caller */
+  uint32_t reserved;
+  double straightness;      /* S(Z) = E integral |Z' - (Z1 - Z0)|^2 dt of the flow's trajectories */
+  double chord2;            /* E|Z1 - Z0|^2 */
+  double arc_over_chord;    /* mean of arc length / chord - 1 */
+  double path_straightness; /* the same of the paths */
+  double path_chord2;
+  double path_arc_over_chord;
+  double crossing_variance; /* V = integral E|X' - v(X_t, t)|^2 dt: what no velocity field can follow, plus the error of
+                               this one. The floor of the training loss, times dim */
+  double budget;            /* (path_chord2 + path_straightness) / (chord2 + straightness + crossing_variance) - 1: 0
+                               for the exact field */
+  double drift;             /* root mean square per coordinate between real rows and what their codes (velocity
+                               backwards, adaptive solver) decode to */
+} bzd_flow_metrics;
+
+/* sizeof(bzd_flow_metrics) in this library. Threads: any. Since 0.1. */
+BZD_API size_t bzd_flow_metrics_size(void);
+
+/* Measures a flow (not an endpoint flow: BZD_E_UNSUPPORTED). config NULL = the defaults; result is required and
+ * unchanged on failure. Status: BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_CONFIG, BZD_E_DIMENSION, BZD_E_UNSUPPORTED (paths
+ * with times of their own), BZD_E_NUMERIC, BZD_E_MEMORY. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_metrics_flow(const bzd_flow *flow, const bzd_flow_metrics_config *config,
+                                    bzd_flow_metrics *result);
+
 #ifdef __cplusplus
 }
 #endif

@@ -33,6 +33,10 @@ BZD_API bzd_status bzd_path_split(int64_t n, int32_t degree, int64_t dim, const 
 /* Per path, each [n] or NULL: straightness integral |B' - (P_n - P_0)|^2 dt, arc length, chord length. Since 0.1. */
 BZD_API bzd_status bzd_path_measure(int64_t n, int32_t degree, int64_t dim, const float *paths, double *straightness,
                                     double *arc, double *chord);
+/* curvature [n, count] at times[k] (as bzd_path_evaluate): sqrt(|B'|^2 |B''|^2 - (B' . B'')^2) / |B'|^3, one over the
+ * radius of the circle that fits best; 0 for a line, infinite where the curve stands still and turns. Since 0.1. */
+BZD_API bzd_status bzd_path_curvature(int64_t n, int32_t degree, int64_t dim, const float *paths, int64_t count,
+                                      const double *times, double *curvature);
 /* distance [n] = square root of integral |A - B|^2 dt of two curves of one degree (Gram matrix, no sampling). Since
  * 0.1. */
 BZD_API bzd_status bzd_path_distance(int64_t n, int32_t degree, int64_t dim, const float *a, const float *b,

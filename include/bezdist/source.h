@@ -19,9 +19,9 @@ extern "C" {
 BZD_API bzd_status bzd_source_create_data(const bzd_data *target, const bzd_data *start, uint64_t seed,
                                           bzd_source **out);
 
-/* The same rows in minibatch optimal transport (Tong et al. 2023, Pooladian et al. 2023): among samples kb .. kb + b - 1,
- * b = group (2..2048), the x0 are dealt out anew so that the sum of |x1 - x0|^2 is least. Each x1 keeps its place, its
- * label and its condition. Exact assignment, cubic in group: put a pool over it to pay once. Status: as
+/* The same rows in minibatch optimal transport (Tong et al. 2023, Pooladian et al. 2023): among samples kb .. kb + b -
+ * 1, b = group (2..2048), the x0 are dealt out anew so that the sum of |x1 - x0|^2 is least. Each x1 keeps its place,
+ * its label and its condition. Exact assignment, cubic in group: put a pool over it to pay once. Status: as
  * bzd_source_create_data. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_source_create_transport(const bzd_data *target, const bzd_data *start, int64_t group,
                                                uint64_t seed, bzd_source **out);
@@ -45,17 +45,17 @@ typedef struct bzd_ensemble_source_config {
   const float *cond;     /* [cond_count, cond_dim] finite conditions to draw from when real gives none, copied; NULL
                             (default): none */
   int64_t cond_count;    /* 0 (default) without cond */
-  const bzd_flow *const *guides; /* CONTROL and WAYPOINT: [degree - 1] flows; where each sends x0 is a guide (the paper's
-                                    form), retained. NULL (default): states of the trajectory at guide_times */
+  const bzd_flow *const *guides; /* CONTROL and WAYPOINT: [degree - 1] flows; where each sends x0 is a guide (the
+                                    paper's form), retained. NULL (default): states of the trajectory at guide_times */
   const bzd_flow *visitor; /* on-policy paths: this flow (a student) goes k of visit_steps equal steps from x0, k drawn;
                               the ensemble goes on from there to t = 1. Paths start at k / visit_steps. Retained; NULL
                               (default): none */
   int32_t visit_steps;     /* 1..1024, default 4 */
   int32_t windows;         /* K > 1: trajectories are cut into K equal windows, a path each; velocity students only
                               (piecewise rectified flow with degree 1). 1..256, default 1 */
-  double tolerance;        /* > 0: degree = the smallest whose relative residual over 256 trajectories, rms(state - curve)
-                              / rms(x1 - x0), is at most this; the fitter's degree (at most 8) is the highest. 0
-                              (default): the fitter's degree. Guide FIT */
+  double tolerance; /* > 0: degree = the smallest whose relative residual over 256 trajectories, rms(state - curve)
+                       / rms(x1 - x0), is at most this; the fitter's degree (at most 8) is the highest. 0
+                       (default): the fitter's degree. Guide FIT */
 } bzd_ensemble_source_config;
 
 /* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
@@ -100,9 +100,9 @@ typedef struct bzd_source_info {
   int32_t generation; /* of a flow trained on it: 1 from data, one more than the teachers'; 0 unknown */
   int64_t dim;
   int64_t cond_dim;
-  int64_t count;   /* of a pool; 0: endless */
-  double nfe;      /* pool: teacher evaluations per path it cost, mean; else 0 */
-  double residual; /* pool over an ensemble: root mean square of the fit's residual; else 0 */
+  int64_t count;            /* of a pool; 0: endless */
+  double nfe;               /* pool: teacher evaluations per path it cost, mean; else 0 */
+  double residual;          /* pool over an ensemble: root mean square of the fit's residual; else 0 */
   double relative_residual; /* of the probe that chose the degree; NaN when it was given */
 } bzd_source_info;
 
@@ -113,7 +113,8 @@ BZD_API size_t bzd_source_info_size(void);
 BZD_API bzd_status bzd_source_get_info(const bzd_source *source, bzd_source_info *info);
 
 /* Paths [n, degree + 1, dim], cond [n, cond_dim] (may be NULL when cond_dim is 0) and the times of the paths' ends span
- * [n, 2] (may be NULL) of samples first..first+n-1, first 0..2^62. After a failure the outputs hold no meaning. Status: BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_NUMERIC
+ * [n, 2] (may be NULL) of samples first..first+n-1, first 0..2^62. After a failure the outputs hold no meaning. Status:
+ * BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_NUMERIC
  * ("teacher 2: not finite at t 0.25"), BZD_E_CANCELLED, BZD_E_STEPS, BZD_E_MEMORY. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_source_get_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond,
                                         float *span);

@@ -12,14 +12,14 @@ extern "C" {
 #define BZD_LOSS_MSE 1          /* mean square over heads and coordinates */
 #define BZD_LOSS_PSEUDO_HUBER 2 /* per row sqrt(|e|^2 + c^2) - c, c = 0.00054 dim unless huber_c is set */
 #define BZD_LOSS_GRAM                                                                                                  \
-  3 /* control-point students: distance of the two curves over (1 - t)^2, sum M_ij (ij/n^2) e_i . e_j / dim, M the Gram \
-       matrix of the Bernstein basis */
+  3 /* control-point students: distance of the two curves over (1 - t)^2, sum M_ij (ij/n^2) e_i . e_j / dim, M the     \
+       Gram matrix of the Bernstein basis */
 
 #define BZD_TIME_UNIFORM 1
 #define BZD_TIME_U_SHAPED 2     /* p(t) = a (e^(at) + e^(a(1-t))) / (2 (e^a - 1)) */
 #define BZD_TIME_LOGIT_NORMAL 3 /* t = 1 / (1 + exp(-(logit_mean + logit_std z))), z normal (Esser et al. 2024) */
 #define BZD_TIME_LOSS_AWARE                                                                                            \
-  4 /* denser where the loss of 32 bins has been larger (by its root, a fifth of the rows even), rows weighted by       \
+  4 /* denser where the loss of 32 bins has been larger (by its root, a fifth of the rows even), rows weighted by      \
        1 / density, so that what is minimised stays that of uniform times */
 
 typedef struct bzd_trainer_config {
@@ -49,9 +49,9 @@ typedef struct bzd_trainer_config {
   double endpoint_weight; /* weight of the last head, 1 (default) = as the others, 0..1e6; control-point students */
   double consistency;     /* weight of |Phi(t->s) - Phi(r->s) o Phi(t->r)|^2 / (s - t)^2, r and s drawn, the composition
                              taken as given; one evaluation more a row; control-point students, 0..1e6, default 0 */
-  double cond_dropout;  /* fraction of rows trained without their condition, 0..1, default 0 (0.1 for guidance); without
-                           conditions it does nothing */
-  uint64_t seed;        /* of times and dropout, default 0 */
+  double cond_dropout; /* fraction of rows trained without their condition, 0..1, default 0 (0.1 for guidance); without
+                          conditions it does nothing */
+  uint64_t seed;       /* of times and dropout, default 0 */
 } bzd_trainer_config;
 
 /* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.

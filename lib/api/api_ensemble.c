@@ -13,7 +13,8 @@
 _Static_assert(sizeof(bzd_ensemble_config) == FIRST_ENSEMBLE_CONFIG, "layout of bzd_ensemble_config");
 _Static_assert(sizeof(bzd_ensemble_info) == FIRST_ENSEMBLE_INFO, "layout of bzd_ensemble_info");
 _Static_assert((int)BZDI_COMBINE_VELOCITY == BZD_COMBINE_VELOCITY && (int)BZDI_COMBINE_MIXTURE == BZD_COMBINE_MIXTURE &&
-                   (int)BZDI_COMBINE_SELECT == BZD_COMBINE_SELECT && (int)BZDI_COMBINE_ENDPOINT == BZD_COMBINE_ENDPOINT &&
+                   (int)BZDI_COMBINE_SELECT == BZD_COMBINE_SELECT &&
+                   (int)BZDI_COMBINE_ENDPOINT == BZD_COMBINE_ENDPOINT &&
                    (int)BZDI_COMBINE_ANY_VELOCITY == BZD_COMBINE_ANY_VELOCITY,
                "BZD_COMBINE_");
 _Static_assert((int)BZDI_RULE_UNIFORM == BZD_RULE_UNIFORM && (int)BZDI_RULE_FIXED == BZD_RULE_FIXED &&
@@ -92,8 +93,6 @@ static bzd_status check_validation(const bzd_ensemble_config *c, const bzd_flow 
     return bzdi_fail(BZD_E_DIMENSION, "validation: dim %lld and cond_dim %lld, the teachers' are %lld and %lld",
                      (long long)item->dim, (long long)item->cond_dim, (long long)teacher->item.dim,
                      (long long)teacher->item.cond_dim);
-  if (c->validation->spans)
-    return bzdi_fail(BZD_E_UNSUPPORTED, "validation: its paths have times of their own, expected whole paths");
   return BZD_OK;
 }
 

@@ -20,7 +20,7 @@ static bzd_status check_given(const char *name, const char *what, int64_t n, con
 }
 
 static bzd_status check_points(const char *name, int64_t n, int32_t degree, int64_t dim, const float *paths,
-                               int64_t count, const double *times, const char *what, const float *out) {
+                               int64_t count, const double *times, const char *what, const void *out) {
   BZDI_TRY(bzdi_check_i64(name, "count", count, 0, INT64_C(1) << 20));
   BZDI_TRY(check(name, n, degree, dim, count, paths));
   BZDI_TRY(check_given(name, "times", count, times));
@@ -73,6 +73,14 @@ bzd_status bzd_path_measure(int64_t n, int32_t degree, int64_t dim, const float 
                             double *arc, double *chord) {
   BZDI_TRY(check("path measure", n, degree, dim, 0, paths));
   if (n > 0) bzdi_path_measure(n, degree, dim, paths, straightness, arc, chord);
+  return bzdi_done(BZD_OK);
+}
+
+bzd_status bzd_path_curvature(int64_t n, int32_t degree, int64_t dim, const float *paths, int64_t count,
+                              const double *times, double *curvature) {
+  static const char *const name = "path curvature";
+  BZDI_TRY(check_points(name, n, degree, dim, paths, count, times, "curvature", curvature));
+  if (n > 0 && count > 0) bzdi_path_curvature(n, degree, dim, paths, count, times, curvature);
   return bzdi_done(BZD_OK);
 }
 

@@ -76,15 +76,18 @@ static bzd_status check_parts(const bzd_ensemble_source_config *c, int32_t degre
   if (c->visitor != NULL && c->guides != NULL)
     return bzdi_fail(BZD_E_UNSUPPORTED, "%s: a visitor does not go with guides' flows, which start at t = 0", NAME);
   if (c->tolerance > 0.0 && (c->guide != BZD_GUIDE_FIT || degree > 8))
-    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: tolerance is %.9g, a chosen degree needs guide FIT and a fitter of degree "
-                     "at most 8, not %d", NAME, c->tolerance, (int)degree);
+    return bzdi_fail(BZD_E_UNSUPPORTED,
+                     "%s: tolerance is %.9g, a chosen degree needs guide FIT and a fitter of degree "
+                     "at most 8, not %d",
+                     NAME, c->tolerance, (int)degree);
   return BZD_OK;
 }
 
 static bzd_status check_solver(const bzd_ensemble_source_config *c) {
-  BZDI_TRY(bzdi_check_i64(NAME, "solver", c->solver, BZD_SOLVER_AUTO, BZD_SOLVER_DOPRI5_FIXED));
-  if (c->solver == BZD_SOLVER_CONTROL)
-    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: solver CONTROL does not integrate an ensemble's velocity", NAME);
+  BZDI_TRY(bzdi_check_i64(NAME, "solver", c->solver, BZD_SOLVER_AUTO, BZD_SOLVER_REANCHOR));
+  if (c->solver == BZD_SOLVER_CONTROL || c->solver == BZD_SOLVER_REANCHOR)
+    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: solver %s does not integrate an ensemble's velocity", NAME,
+                     c->solver == BZD_SOLVER_CONTROL ? "CONTROL" : "REANCHOR");
   BZDI_TRY(bzdi_check_i64(NAME, "steps", c->steps, 1, 1000000));
   BZDI_TRY(bzdi_check_f64(NAME, "rtol", c->rtol, 1e-9, 1.0));
   return bzdi_check_f64(NAME, "atol", c->atol, 1e-12, 1.0);
@@ -164,13 +167,12 @@ bzd_status bzd_source_get_info(const bzd_source *source, bzd_source_info *info) 
   BZDI_TRY(check(source));
   BZDI_TRY(bzdi_check_ptr("source info", info));
   BZDI_TRY(bzdi_result_check("source info", info, FIRST_SOURCE_INFO));
-  bzd_source_info values = {
-      .kind = source->kind->id,
-      .degree = source->degree,
-      .generation = source->generation,
-      .dim = source->item.dim,
-      .cond_dim = source->item.cond_dim,
-      .relative_residual = bzdi_source_relative_residual(source)};
+  bzd_source_info values = {.kind = source->kind->id,
+                            .degree = source->degree,
+                            .generation = source->generation,
+                            .dim = source->item.dim,
+                            .cond_dim = source->item.cond_dim,
+                            .relative_residual = bzdi_source_relative_residual(source)};
   bzdi_pool_facts(source, &values.count, &values.nfe, &values.residual);
   bzdi_result_write(info, &values, sizeof values);
   return bzdi_done(BZD_OK);

@@ -75,9 +75,9 @@ static bzd_status check_objective(const bzd_trainer_config *c, int32_t kind) {
   BZDI_TRY(bzdi_check_f64(NAME, "consistency", c->consistency, 0.0, 1e6));
   if (kind != BZD_FLOW_CONTROL && (c->loss == BZD_LOSS_GRAM || c->endpoint_weight != 1.0 || c->consistency > 0.0))
     return bzdi_fail(BZD_E_UNSUPPORTED, "%s: %s is for control-point students", NAME,
-                     c->loss == BZD_LOSS_GRAM     ? "loss GRAM"
+                     c->loss == BZD_LOSS_GRAM    ? "loss GRAM"
                      : c->endpoint_weight != 1.0 ? "endpoint_weight other than 1"
-                                                  : "consistency");
+                                                 : "consistency");
   return bzdi_check_f64(NAME, "cond_dropout", c->cond_dropout, 0.0, 1.0);
 }
 

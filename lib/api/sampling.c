@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define FIRST_SAMPLE_CONFIG 112
+#define FIRST_SAMPLE_CONFIG 120
 #define FIRST_SAMPLE_RESULT 40
 _Static_assert(sizeof(bzd_sample_config) == FIRST_SAMPLE_CONFIG, "layout of bzd_sample_config");
 _Static_assert(sizeof(bzd_sample_result) == FIRST_SAMPLE_RESULT, "layout of bzd_sample_result");
@@ -15,7 +15,8 @@ _Static_assert((int)BZDI_SOLVER_AUTO == BZD_SOLVER_AUTO && (int)BZDI_SOLVER_EULE
                    (int)BZDI_SOLVER_MIDPOINT == BZD_SOLVER_MIDPOINT && (int)BZDI_SOLVER_HEUN == BZD_SOLVER_HEUN &&
                    (int)BZDI_SOLVER_RK4 == BZD_SOLVER_RK4 && (int)BZDI_SOLVER_DOPRI5 == BZD_SOLVER_DOPRI5 &&
                    (int)BZDI_SOLVER_CONTROL == BZD_SOLVER_CONTROL &&
-                   (int)BZDI_SOLVER_DOPRI5_FIXED == BZD_SOLVER_DOPRI5_FIXED,
+                   (int)BZDI_SOLVER_DOPRI5_FIXED == BZD_SOLVER_DOPRI5_FIXED &&
+                   (int)BZDI_SOLVER_REANCHOR == BZD_SOLVER_REANCHOR,
                "BZD_SOLVER_");
 
 static const char *const NAME = "sample config";
@@ -40,7 +41,7 @@ size_t bzd_sample_config_size(void) { return sizeof(bzd_sample_config); }
 size_t bzd_sample_result_size(void) { return sizeof(bzd_sample_result); }
 
 static bzd_status check_config(const bzd_sample_config *c) {
-  BZDI_TRY(bzdi_check_i64(NAME, "solver", c->solver, BZD_SOLVER_AUTO, BZD_SOLVER_DOPRI5_FIXED));
+  BZDI_TRY(bzdi_check_i64(NAME, "solver", c->solver, BZD_SOLVER_AUTO, BZD_SOLVER_REANCHOR));
   BZDI_TRY(bzdi_check_i64(NAME, "steps", c->steps, 0, MAX_STEPS));
   BZDI_TRY(bzdi_check_i64(NAME, "grid_count", c->grid_count, 0, MAX_STEPS + 1));
   BZDI_TRY(bzdi_check_f64(NAME, "t0", c->t0, 0.0, 1.0));
@@ -56,17 +57,24 @@ static bzd_status check_config(const bzd_sample_config *c) {
   BZDI_TRY(bzdi_check_i64(NAME, "max_steps", c->max_steps, 1, INT64_C(1) << 40));
   BZDI_TRY(bzdi_check_first(NAME, "first_index", c->first_index));
   BZDI_TRY(bzdi_check_i64(NAME, "units", c->units, BZD_UNITS_MODEL, BZD_UNITS_DATA));
+  BZDI_TRY(bzdi_check_f64(NAME, "renoise", c->renoise, 0.0, 1.0));
   return bzdi_check_i64(NAME, "reserved", c->reserved, 0, 0);
 }
 
 /* Steps and solver of this kind of flow. */
 static bzd_status resolve(bzdi_sampling *s, const bzd_sample_config *c) {
   s->used = c->solver == BZD_SOLVER_AUTO ? s->automatic : c->solver;
-  if (s->used == BZD_SOLVER_CONTROL && s->kind != BZD_FLOW_CONTROL && s->kind != BZD_FLOW_ENDPOINT)
-    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: solver CONTROL needs a control-point or endpoint flow", s->name);
-  if (s->used != BZD_SOLVER_CONTROL && s->kind == BZD_FLOW_ENDPOINT)
-    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: solver is %d, an endpoint flow is sampled by CONTROL (%d) alone", s->name,
-                     (int)s->used, BZD_SOLVER_CONTROL);
+  int curve = s->used == BZD_SOLVER_CONTROL || s->used == BZD_SOLVER_REANCHOR;
+  if (curve && s->kind != BZD_FLOW_CONTROL && s->kind != BZD_FLOW_ENDPOINT)
+    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: solver %s needs a control-point or endpoint flow", s->name,
+                     s->used == BZD_SOLVER_CONTROL ? "CONTROL" : "REANCHOR");
+  if (!curve && s->kind == BZD_FLOW_ENDPOINT)
+    return bzdi_fail(BZD_E_UNSUPPORTED,
+                     "%s: solver is %d, an endpoint flow is sampled by CONTROL (%d) and REANCHOR (%d) alone", s->name,
+                     (int)s->used, BZD_SOLVER_CONTROL, BZD_SOLVER_REANCHOR);
+  if (s->used == BZD_SOLVER_REANCHOR && (c->t0 != 0.0 || c->t1 != 1.0 || s->trajectory))
+    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: solver REANCHOR goes from 0 to 1 and leaves no path (t0 %.9g, t1 %.9g%s)",
+                     s->name, c->t0, c->t1, s->trajectory ? ", a trajectory" : "");
   if (s->used == BZD_SOLVER_CONTROL && c->t1 < c->t0)
     return bzdi_fail(BZD_E_UNSUPPORTED, "%s: solver CONTROL does not go backwards (t0 %.9g, t1 %.9g)", s->name, c->t0,
                      c->t1);
@@ -77,7 +85,7 @@ static bzd_status resolve(bzdi_sampling *s, const bzd_sample_config *c) {
   if (c->grid_count > 0)
     steps = c->grid_count - 1;
   else if (steps == 0)
-    steps = s->used != BZD_SOLVER_CONTROL ? 16 : s->kind == BZD_FLOW_ENDPOINT ? 1 : 4;
+    steps = !curve ? 16 : s->used == BZD_SOLVER_REANCHOR ? 4 : s->kind == BZD_FLOW_ENDPOINT ? 1 : 4;
   s->solve = (bzdi_solve){.solver = s->used,
                           .steps = steps,
                           .grid = c->grid_count > 0 ? c->grid : NULL,
@@ -86,6 +94,7 @@ static bzd_status resolve(bzdi_sampling *s, const bzd_sample_config *c) {
                           .rtol = c->rtol,
                           .atol = c->atol,
                           .max_steps = c->max_steps,
+                          .renoise = c->renoise,
                           .first_index = c->first_index,
                           .seed = c->seed,
                           .nodes = s->trajectory ? s->count : 0,

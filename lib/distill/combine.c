@@ -15,7 +15,7 @@ typedef struct work {
   float *v;                        /* mean: [count, n, dim]; mixture: [n, dim] */
   float *x, *t, *cond;             /* gathered rows of a mixture */
   int64_t *index, *member, *place; /* of all rows; of the gathered ones */
-  double *weights; /* of the host's rule, else NULL */
+  double *weights;                 /* of the host's rule, else NULL */
   void *flow;
 } work;
 

@@ -44,8 +44,8 @@ struct bzd_ensemble {
   int64_t count;
   bzd_flow **flow; /* [count], retained */
   int32_t bins;
-  double *table;   /* [bins, count] weights at the middles of bins of time, rows of sum 1; in between linear */
-  double *weight;  /* [count] their mean over the bins */
+  double *table;  /* [bins, count] weights at the middles of bins of time, rows of sum 1; in between linear */
+  double *weight; /* [count] their mean over the bins */
   double *guidance;
   bzd_weights_fn weights;
   void *weights_user;

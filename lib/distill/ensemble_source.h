@@ -20,8 +20,8 @@ typedef struct bzdi_ensemble_source {
   int32_t states;  /* kept of a trajectory: windows * (nodes - 1) + 1 */
   double *forward; /* [states] times, and the same from 1 to 0 */
   double *backward;
-  int32_t members; /* trajectories integrated for each row: 1, or one for each teacher (SELECT, ENDPOINT) */
-  int64_t chunk;   /* rows at once */
+  int32_t members;          /* trajectories integrated for each row: 1, or one for each teacher (SELECT, ENDPOINT) */
+  int64_t chunk;            /* rows at once */
   double relative_residual; /* of the probe that chose the degree; NaN without one */
 } bzdi_ensemble_source;
 

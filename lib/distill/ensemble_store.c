@@ -58,8 +58,7 @@ static bzd_status check_table(int64_t bins, int64_t count, const double *table) 
   for (int64_t b = 0; b < bins; b++) {
     double sum = 0;
     for (int64_t m = 0; m < count; m++) sum += table[b * count + m];
-    if (!(fabs(sum - 1) < 1e-9))
-      return bzdi_fail(BZD_E_CORRUPT, "ensemble weights add up to %.12g, expected 1", sum);
+    if (!(fabs(sum - 1) < 1e-9)) return bzdi_fail(BZD_E_CORRUPT, "ensemble weights add up to %.12g, expected 1", sum);
   }
   return BZD_OK;
 }

@@ -38,7 +38,7 @@ static size_t carve(const bzd_ensemble *e, const bzd_source *source, void *base,
 
 static bzd_status fill(const bzd_ensemble *e, const bzd_source *source, int64_t first, int64_t n, const rows *w) {
   int64_t index[PIECE];
-  BZDI_TRY(bzdi_source_paths(source, first, n, w->paths, source->item.cond_dim > 0 ? w->cond : NULL, NULL));
+  BZDI_TRY(bzdi_source_whole_paths(source, first, n, w->paths, source->item.cond_dim > 0 ? w->cond : NULL));
   for (int64_t r = 0; r < n; r++) {
     index[r] = first + r;
     w->t[r] = (float)fmod(0.5 + (double)(first + r) * 0.6180339887498949, 1);
@@ -95,6 +95,9 @@ static void by_error(int64_t count, const sums *s, double *weight) {
     least = fmin(least, mean);
     spread += sqrt(fmax(s->pair2[m] / n - mean * mean, 0) / n) / (double)(count > 1 ? count - 1 : 1);
   }
+  double excess = 0; /* teachers that differ without any scatter are told apart to a millionth of their difference */
+  for (int64_t m = 0; m < count; m++) excess += (s->pair[m] / n - least) / (double)count;
+  spread = fmax(spread, 1e-6 * excess);
   for (int64_t m = 0; m < count; m++) sum += weight[m] = spread > 0 ? 1 / (s->pair[m] / n - least + spread) : 1;
   for (int64_t m = 0; m < count; m++) weight[m] /= sum;
 }
@@ -128,8 +131,8 @@ bzd_status bzdi_ensemble_learn(bzd_ensemble *e, const bzd_source *source, int64_
   }
   for (int64_t m = 0; status == BZD_OK && m < e->count; m++)
     if (!isfinite(s->error[m]))
-      status = bzdi_fail(BZD_E_NUMERIC, "teacher %lld: not finite on the paths its weight is learned from",
-                         (long long)m);
+      status =
+          bzdi_fail(BZD_E_NUMERIC, "teacher %lld: not finite on the paths its weight is learned from", (long long)m);
   for (int32_t b = 0; status == BZD_OK && b < bins; b++) {
     if (e->rule == BZDI_RULE_ERROR)
       by_error(e->count, s, weight + b * e->count);

@@ -39,7 +39,7 @@ typedef struct bzdi_objective {
   int32_t heads;
   int64_t dim;
   double huber_c;
-  int32_t plain; /* form is the identity / heads */
+  int32_t plain;                                  /* form is the identity / heads */
   double form[BZDI_MAX_DEGREE * BZDI_MAX_DEGREE]; /* error of one coordinate's heads: e' form e */
 } bzdi_objective;
 

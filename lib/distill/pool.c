@@ -62,7 +62,8 @@ bzd_status bzdi_pool_new_empty(const bzd_context *context, int32_t degree, const
   if (item->cond_dim > 0) s->cond = bzdi_malloc(context, (size_t)count, (size_t)item->cond_dim * sizeof(float));
   if (spans) s->span = bzdi_malloc(context, (size_t)count, 2 * sizeof(float));
   bzd_status status = BZD_OK;
-  if (!s->paths || (item->cond_dim > 0 && !s->cond) || (spans && !s->span)) status = bzdi_no_memory("pool", (size_t)all, sizeof(float));
+  if (!s->paths || (item->cond_dim > 0 && !s->cond) || (spans && !s->span))
+    status = bzdi_no_memory("pool", (size_t)all, sizeof(float));
   if (status == BZD_OK) status = bzdi_item_copy(context, item, &s->source.item);
   if (status != BZD_OK) {
     bzdi_release(s);

@@ -26,9 +26,9 @@ typedef struct bzdi_spent {
 
 /* Where a source writes. */
 typedef struct bzdi_batch {
-  float *paths; /* [n, degree+1, dim] */
-  float *cond;  /* [n, cond_dim]; NULL when cond_dim is 0 */
-  float *span;  /* [n, 2] times of a path's ends; NULL when the source's paths all run from 0 to 1 */
+  float *paths;      /* [n, degree+1, dim] */
+  float *cond;       /* [n, cond_dim]; NULL when cond_dim is 0 */
+  float *span;       /* [n, 2] times of a path's ends; NULL when the source's paths all run from 0 to 1 */
   bzdi_spent *spent; /* may be NULL */
 } bzdi_batch;
 
@@ -46,7 +46,7 @@ struct bzd_source {
   int32_t spans;      /* 1: paths have times of their own, see bzdi_batch */
   int32_t generation; /* of a flow trained on it: 1 from data, one more than its teachers', 0 unknown */
   bzdi_item item;     /* dim, cond_dim, shape, affine of the target */
-  bzdi_cache cache; /* workspace of paths */
+  bzdi_cache cache;   /* workspace of paths */
 };
 
 #define BZDI_MAGIC_SOURCE 0x43525342u
@@ -68,11 +68,11 @@ typedef struct bzdi_ensemble_source_spec { /* values checked by the caller, shap
   double rtol, atol;
   const float *cond;
   int64_t cond_count;
-  int32_t windows;                  /* 1: whole trajectories */
-  int32_t visit_steps;              /* of the visitor */
-  const bzd_flow *visitor;          /* NULL: none */
-  const bzd_flow *const *guides;    /* degree - 1 flows whose ends are the guides; NULL: states of the trajectory */
-  double tolerance;                 /* > 0: the degree is chosen, the fit's is the highest */
+  int32_t windows;               /* 1: whole trajectories */
+  int32_t visit_steps;           /* of the visitor */
+  const bzd_flow *visitor;       /* NULL: none */
+  const bzd_flow *const *guides; /* degree - 1 flows whose ends are the guides; NULL: states of the trajectory */
+  double tolerance;              /* > 0: the degree is chosen, the fit's is the highest */
 } bzdi_ensemble_source_spec;
 
 /* fit is the fitter's; the handle `fitter` that owns it is retained. */
@@ -92,6 +92,8 @@ bzd_status bzdi_pool_load(const bzd_context *context, const bzdi_store *store, b
 /* Samples first..first+n-1, n may be any size; span may be NULL, else it is filled for every source. */
 bzd_status bzdi_source_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond,
                              float *span);
+/* The same, refusing paths that do not run from 0 to 1. */
+bzd_status bzdi_source_whole_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond);
 /* SHA-256 over kind and all that the paths depend on. */
 bzd_status bzdi_source_identity(const bzd_source *source, uint8_t id[32]);
 

@@ -12,9 +12,9 @@ typedef bzdi_ensemble_source ensemble_source;
 static bzd_status hash_source(const bzd_source *source, bzdi_sha256 *hash) {
   const ensemble_source *s = (const ensemble_source *)source;
   const bzdi_ensemble_source_spec *spec = &s->spec;
-  int64_t head[12] = {spec->guide,      (int64_t)spec->seed, s->start != NULL, s->real != NULL,
-                      spec->solver,     spec->steps,         spec->cond_count, s->nodes,
-                      spec->windows,    spec->visit_steps,   s->visitor != NULL, s->guide[0] != NULL};
+  int64_t head[12] = {spec->guide,   (int64_t)spec->seed, s->start != NULL,   s->real != NULL,
+                      spec->solver,  spec->steps,         spec->cond_count,   s->nodes,
+                      spec->windows, spec->visit_steps,   s->visitor != NULL, s->guide[0] != NULL};
   double numbers[5] = {spec->guide_time[0], spec->guide_time[1], spec->rho, spec->rtol, spec->atol};
   bzdi_sha256_add(hash, head, sizeof head);
   bzdi_sha256_add(hash, numbers, sizeof numbers);

@@ -334,8 +334,7 @@ bzd_status bzdi_trainer_evaluate(bzd_trainer *trainer, const bzd_source *source,
     status = make_batch(trainer, source, first + done, count, &w, &rows);
     if (status != BZD_OK) break;
     net->kind->forward(net, weights, &rows, w.out, w.net);
-    total += (double)count *
-             bzdi_loss(context, &trainer->objective, count, w.out, w.target, w.weight, NULL, NULL);
+    total += (double)count * bzdi_loss(context, &trainer->objective, count, w.out, w.target, w.weight, NULL, NULL);
   }
   if (memory != trainer->work) bzdi_free(context, memory);
   if (status == BZD_OK) *loss = total / (double)n;

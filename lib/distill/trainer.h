@@ -23,7 +23,7 @@ struct bzd_trainer {
   bzdi_handle handle;
   bzdi_trainer_config config;
   bzdi_objective objective;
-  bzdi_time_seen seen; /* state of loss-aware times */
+  bzdi_time_seen seen;              /* state of loss-aware times */
   int32_t kind, degree, generation; /* of the student as it was given */
   bzdi_item item;
   bzdi_meta meta;

@@ -21,17 +21,23 @@ enum { NUMBERS = 17 };
 static void list(bzdi_trainer_config *config, number numbers[NUMBERS]) {
   bzdi_adam_config *adam = &config->adam;
   bzdi_time_config *time = &config->time;
-  const number all[NUMBERS] = {
-      {"trainer.rate", 1e-12, 1, &adam->rate},        {"trainer.final_rate", 0, 1, &adam->final_rate},
-      {"trainer.beta1", 0, 0.999999, &adam->beta1},   {"trainer.beta2", 0, 0.999999, &adam->beta2},
-      {"trainer.epsilon", 1e-30, 1, &adam->epsilon},  {"trainer.weight_decay", 0, 1, &adam->weight_decay},
-      {"trainer.clip", 0, 1e30, &adam->clip},         {"trainer.ema", 0, 0.999999, &adam->ema},
-      {"trainer.huber_c", 0, 1e30, &config->huber_c}, {"trainer.u_shape", 1e-3, 30, &time->u_shape},
-      {"trainer.at_zero", 0, 1, &time->at_zero},      {"trainer.cond_dropout", 0, 1, &config->cond_dropout},
-      {"trainer.at_grid", 0, 1, &time->at_grid},      {"trainer.logit_mean", -20, 20, &time->logit_mean},
-      {"trainer.logit_std", 1e-3, 20, &time->logit_std},
-      {"trainer.endpoint_weight", 0, 1e6, &config->endpoint_weight},
-      {"trainer.consistency", 0, 1e6, &config->consistency}};
+  const number all[NUMBERS] = {{"trainer.rate", 1e-12, 1, &adam->rate},
+                               {"trainer.final_rate", 0, 1, &adam->final_rate},
+                               {"trainer.beta1", 0, 0.999999, &adam->beta1},
+                               {"trainer.beta2", 0, 0.999999, &adam->beta2},
+                               {"trainer.epsilon", 1e-30, 1, &adam->epsilon},
+                               {"trainer.weight_decay", 0, 1, &adam->weight_decay},
+                               {"trainer.clip", 0, 1e30, &adam->clip},
+                               {"trainer.ema", 0, 0.999999, &adam->ema},
+                               {"trainer.huber_c", 0, 1e30, &config->huber_c},
+                               {"trainer.u_shape", 1e-3, 30, &time->u_shape},
+                               {"trainer.at_zero", 0, 1, &time->at_zero},
+                               {"trainer.cond_dropout", 0, 1, &config->cond_dropout},
+                               {"trainer.at_grid", 0, 1, &time->at_grid},
+                               {"trainer.logit_mean", -20, 20, &time->logit_mean},
+                               {"trainer.logit_std", 1e-3, 20, &time->logit_std},
+                               {"trainer.endpoint_weight", 0, 1e6, &config->endpoint_weight},
+                               {"trainer.consistency", 0, 1e6, &config->consistency}};
   memcpy(numbers, all, sizeof all);
 }
 
@@ -96,8 +102,8 @@ bzd_status bzdi_trainer_store(const bzd_trainer *trainer, bzdi_store *store) {
   BZDI_TRY(bzdi_store_set_f64(store, BZDI_STAT, "trainer.last_norm", trainer->norm, 0));
   BZDI_TRY(bzdi_store_set_f64(store, BZDI_STAT, "trainer.smooth_sum", trainer->smooth_sum, 0));
   if (trainer->config.time.kind == BZDI_TIME_LOSS_AWARE)
-    BZDI_TRY(bzdi_store_set_bytes(store, BZDI_STAT, "trainer.time_seen", &trainer->seen, sizeof trainer->seen,
-                                  BZDI_MODEL));
+    BZDI_TRY(
+        bzdi_store_set_bytes(store, BZDI_STAT, "trainer.time_seen", &trainer->seen, sizeof trainer->seen, BZDI_MODEL));
   bzdi_gemm_describe(kernels, sizeof kernels);
   char version[32];
   snprintf(version, sizeof version, "%d.%d.%d", BZD_VERSION_MAJOR, BZD_VERSION_MINOR, BZD_VERSION_PATCH);

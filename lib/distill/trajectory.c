@@ -24,7 +24,7 @@ typedef struct place {
 typedef struct work {
   float *x, *cond, *states, *members, *guides, *paths;
   double *residual, *visited; /* visited: times of the part after a visit */
-  int64_t *index; /* numbers of the chunk's trajectories */
+  int64_t *index;             /* numbers of the chunk's trajectories */
   place *place;
   int64_t rows, places;
 } work;
@@ -90,7 +90,8 @@ static void gather(const self *s, int32_t way, int64_t n, const int64_t *index, 
       if (cond_dim > 0) condition(s, number, w->cond + w->rows * cond_dim);
       w->index[w->rows++] = number;
     }
-    if (out->cond) memcpy(out->cond + r * cond_dim, w->cond + (w->rows - 1) * cond_dim, (size_t)cond_dim * sizeof(float));
+    if (out->cond)
+      memcpy(out->cond + r * cond_dim, w->cond + (w->rows - 1) * cond_dim, (size_t)cond_dim * sizeof(float));
     w->place[w->places++] = (place){r, w->rows - 1, (int32_t)(index[r] % s->spec.windows)};
   }
 }
@@ -108,8 +109,9 @@ static void reverse(float *states, int64_t nodes, int64_t block) {
   }
 }
 
-/* Runs the solver over a field of the ensemble, or of one of its members (member >= 0). When a trajectory was lost it is
- * run again with every teacher looked at, so that the text names the teacher; rows of the solver become sample numbers.
+/* Runs the solver over a field of the ensemble, or of one of its members (member >= 0). When a trajectory was lost it
+ * is run again with every teacher looked at, so that the text names the teacher; rows of the solver become sample
+ * numbers.
  */
 static bzd_status integrate(const self *s, int64_t member, const bzdi_solve *solve, const float *x0, const work *w,
                             float *states, bzdi_solved *solved) {
@@ -206,7 +208,9 @@ static bzd_status trajectories(const self *s, int32_t way, work *w, bzdi_spent *
                       .index = w->index,
                       .seed = s->spec.seed,
                       .nodes = s->states,
-                      .node = way == BACKWARDS ? s->backward : way > 0 ? w->visited : s->forward};
+                      .node = way == BACKWARDS ? s->backward
+                              : way > 0        ? w->visited
+                                               : s->forward};
   if (way > 0) {
     BZDI_TRY(visit(s, way, w));
     for (int32_t k = 0; k < s->states; k++) w->visited[k] = from + (1 - from) * s->forward[k];

@@ -49,7 +49,7 @@ size_t bzdi_fixed_work(const bzdi_field *field, int64_t n);
 bzd_status bzdi_fixed_run(const bzdi_block *block);
 size_t bzdi_dopri5_work(const bzdi_field *field, int64_t n);
 bzd_status bzdi_dopri5_run(const bzdi_block *block);
-size_t bzdi_control_work(const bzd_flow *flow, double guidance, int64_t n);
+size_t bzdi_control_work(const bzd_flow *flow, double guidance, int64_t n, int reanchor);
 bzd_status bzdi_control_run(const bzdi_block *block);
 
 /* Steps between consecutive stops, as a function of the step number: the grid or equal steps; with nodes each interval

@@ -171,8 +171,7 @@ bzd_status bzdi_flow_load(const bzd_context *context, const bzdi_store *store, c
   *out = NULL;
   BZDI_TRY(bzdi_flow_load_shape(context, store, prefix, &shape));
   bzd_status status = bzdi_weights_load(context, shape.net, store, prefix, role, &weights);
-  if (status == BZD_OK)
-    status = bzdi_flow_new_net(context, &shape, weights, out);
+  if (status == BZD_OK) status = bzdi_flow_new_net(context, &shape, weights, out);
   bzdi_free(context, weights);
   bzdi_flow_shape_clear(context, &shape);
   return status;

@@ -212,7 +212,8 @@ bzd_status bzdi_solve_control(const bzd_flow *flow, double guidance, const bzdi_
                               bzdi_solved *solved) {
   bzdi_field field;
   bzdi_flow_field(flow, guidance, &field);
-  if (flow->kind == BZDI_FLOW_ENDPOINT && (solve->steps != 1 || solve->t1 != 1))
+  if (flow->kind == BZDI_FLOW_ENDPOINT && solve->solver != BZDI_SOLVER_REANCHOR &&
+      (solve->steps != 1 || solve->t1 != 1))
     return bzdi_fail(BZD_E_ARGUMENT, "an endpoint flow jumps from t0 to 1 in 1 step, not to %.6g in %d", solve->t1,
                      (int)solve->steps);
   job j = {.block = {.solve = solve,
@@ -229,7 +230,8 @@ bzd_status bzdi_solve_control(const bzd_flow *flow, double guidance, const bzdi_
            .run = bzdi_control_run};
   if (j.rows > n) j.rows = n > 0 ? n : 1;
   bzdi_cache *cache = &((bzd_flow *)(uintptr_t)flow)->cache; /* a workspace is no change a reader can see */
-  return run_all(flow->handle.context, cache, &j, bzdi_control_work(flow, guidance, j.rows), 0, solved);
+  return run_all(flow->handle.context, cache, &j,
+                 bzdi_control_work(flow, guidance, j.rows, solve->solver == BZDI_SOLVER_REANCHOR), 0, solved);
 }
 
 bzd_status bzdi_solve_flow(const bzd_flow *flow, double guidance, const bzdi_solve *solve, int64_t n, const float *x0,
@@ -239,8 +241,10 @@ bzd_status bzdi_solve_flow(const bzd_flow *flow, double guidance, const bzdi_sol
   bzdi_solve chosen = *solve;
   if (chosen.solver == BZDI_SOLVER_AUTO) chosen.solver = curve ? BZDI_SOLVER_CONTROL : BZDI_SOLVER_DOPRI5;
   if (used) *used = chosen.solver;
-  if (chosen.solver == BZDI_SOLVER_CONTROL) {
-    if (!curve) return bzdi_fail(BZD_E_UNSUPPORTED, "solver CONTROL needs a control-point or endpoint flow");
+  if (chosen.solver == BZDI_SOLVER_CONTROL || chosen.solver == BZDI_SOLVER_REANCHOR) {
+    if (!curve)
+      return bzdi_fail(BZD_E_UNSUPPORTED, "solver %s needs a control-point or endpoint flow",
+                       chosen.solver == BZDI_SOLVER_CONTROL ? "CONTROL" : "REANCHOR");
     return bzdi_solve_control(flow, guidance, &chosen, n, x0, cond, out, states, time_major, solved);
   }
   bzdi_field field;

@@ -17,7 +17,8 @@ enum {
   BZDI_SOLVER_RK4 = 4,
   BZDI_SOLVER_DOPRI5 = 5,
   BZDI_SOLVER_CONTROL = 6,
-  BZDI_SOLVER_DOPRI5_FIXED = 7
+  BZDI_SOLVER_DOPRI5_FIXED = 7,
+  BZDI_SOLVER_REANCHOR = 8
 };
 
 typedef struct bzdi_solve {
@@ -27,6 +28,7 @@ typedef struct bzdi_solve {
   double t0, t1;        /* any direction */
   double rtol, atol;    /* DOPRI5 */
   int64_t max_steps;    /* DOPRI5: tried steps per row */
+  double renoise;       /* REANCHOR: share of fresh noise */
   int64_t first_index;  /* row r is sample first_index + r, unless */
   const int64_t *index; /* [n] says otherwise */
   uint64_t seed;        /* of the noise when x0 is NULL (BZD_STREAM_NOISE) */

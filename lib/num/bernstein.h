@@ -34,6 +34,9 @@ void bzdi_path_split(int64_t n, int32_t degree, int64_t dim, const float *paths,
  * 16 points: about 1e-3 where the speed all but vanishes, else 1e-7 or better); chord. Any may be NULL. */
 void bzdi_path_measure(int64_t n, int32_t degree, int64_t dim, const float *paths, double *straightness, double *arc,
                        double *chord);
+/* curvature[n, k] at k common times. */
+void bzdi_path_curvature(int64_t n, int32_t degree, int64_t dim, const float *paths, int64_t k, const double *times,
+                         double *curvature);
 /* distance2[n] = integral |A - B|^2 dt. */
 void bzdi_path_distance2(int64_t n, int32_t degree, int64_t dim, const float *a, const float *b, double *distance2);
 /* Velocity-unit heads u[n, degree, dim] at (x, t): point at s (both per row): x + sum_m C(n,m) s'^m (1-s')^(n-m) (m/n)

@@ -317,3 +317,37 @@ bzd_status bzdi_path_from_waypoints(int64_t n, int32_t degree, int64_t dim, cons
   copy_rows(n, dim, pn, dim, out + degree * dim, size);
   return BZD_OK;
 }
+
+/* B'' = n (n-1) sum_i b_i,n-2 (P_i+2 - 2 P_i+1 + P_i); lengths and their product in double. */
+void bzdi_path_curvature(int64_t n, int32_t degree, int64_t dim, const float *paths, int64_t k, const double *times,
+                         double *curvature) {
+  for (int64_t j = 0; j < k; j++) {
+    double first[MOST], second[MOST] = {0}, b[MOST];
+    point_weights(degree, times[j], 1, first);
+    if (degree > 1) bzdi_bernstein(degree - 2, times[j], b);
+    for (int32_t i = 0; i + 2 <= degree; i++) {
+      const double part = degree * (degree - 1.0) * b[i];
+      second[i] += part;
+      second[i + 1] -= 2 * part;
+      second[i + 2] += part;
+    }
+    for (int64_t r = 0; r < n; r++) {
+      const float *p = paths + r * (degree + 1) * dim;
+      double speed2 = 0, bend2 = 0, along = 0;
+      for (int64_t c = 0; c < dim; c++) {
+        double v = 0, a = 0;
+        for (int32_t i = 0; i <= degree; i++) {
+          v += first[i] * (double)p[i * dim + c];
+          a += second[i] * (double)p[i * dim + c];
+        }
+        speed2 += v * v;
+        bend2 += a * a;
+        along += v * a;
+      }
+      const double across2 = speed2 * bend2 - along * along;
+      curvature[r * k + j] = speed2 > 0  ? sqrt(across2 > 0 ? across2 : 0) / (speed2 * sqrt(speed2))
+                             : bend2 > 0 ? (double)INFINITY
+                                         : 0;
+    }
+  }
+}

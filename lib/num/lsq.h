@@ -17,8 +17,8 @@ typedef struct bzdi_fit {
   double *times;    /* [nodes] */
   double *weights;  /* [nodes] or NULL */
   double ridge;
-  float *matrix_f;  /* matrix, rounded */
-  double *basis;    /* [nodes, degree+1], Bernstein values at the times */
+  float *matrix_f; /* matrix, rounded */
+  double *basis;   /* [nodes, degree+1], Bernstein values at the times */
 } bzdi_fit;
 
 /* times[0] = 0 < ... < times[nodes-1] = 1 strictly, nodes >= degree + 1; weights NULL = 1 (>= 0, finite); ridge >= 0 on

@@ -170,7 +170,10 @@ static void test_sample_config(void) {
   BAD_SAMPLE(BZD_E_CONFIG, struct_size, sizeof config - 1);
   BAD_SAMPLE(BZD_E_CONFIG, struct_size, UINT32_MAX);
   BAD_SAMPLE(ARG, solver, -1);
-  BAD_SAMPLE(ARG, solver, 8);
+  BAD_SAMPLE(ARG, solver, 9);
+  BAD_SAMPLE(BZD_E_UNSUPPORTED, solver, BZD_SOLVER_REANCHOR);
+  BAD_SAMPLE(ARG, renoise, -0.1);
+  BAD_SAMPLE(ARG, renoise, NAN);
   BAD_SAMPLE(BZD_E_UNSUPPORTED, solver, BZD_SOLVER_CONTROL);
   BAD_SAMPLE(ARG, steps, -1);
   BAD_SAMPLE(ARG, steps, INT32_MAX);
@@ -354,4 +357,65 @@ static void test_ensemble(void **state) {
   BAD(ARG, VELOCITY(1, 0, s.x, s.t, NULL));
   BAD(ARG, VELOCITY(2, 0, s.x, late, s.out));
 #undef VELOCITY
+}
+
+/* ---- Grids and numbers of a flow -------------------------------------------------------------------------------- */
+
+static void test_measure(void **state) {
+  (void)state;
+  bzd_grid_config grid;
+  bzd_flow_metrics_config config;
+  bzd_flow_metrics out = {.struct_size = sizeof out}, unset = {0};
+#define GRID(member, value)                                                                                            \
+  do {                                                                                                                 \
+    OK(bzd_grid_config_init(&grid, sizeof grid));                                                                      \
+    grid.member = value;                                                                                               \
+    BAD(ARG, bzd_flow_choose_grid(s.plain, &grid, s.d, NULL));                                                         \
+  } while (0)
+  GRID(steps, 0);
+  GRID(steps, 257);
+  GRID(candidates, 3);
+  GRID(candidates, 257);
+  GRID(reserved, 1);
+  GRID(rows, 15);
+  GRID(rows, INT64_MAX);
+#undef GRID
+  OK(bzd_grid_config_init(&grid, sizeof grid));
+  BAD_HANDLE(bzd_flow, bzd_flow_choose_grid(h, &grid, s.d, NULL));
+  BAD(ARG, bzd_flow_choose_grid(s.plain, &grid, NULL, NULL));
+  BAD(ARG, bzd_flow_choose_grid(s.flow, &grid, s.d, NULL)); /* conditions, and no paths to give them */
+  BAD(BZD_E_UNSUPPORTED, bzd_flow_choose_grid(s.endpoint, &grid, s.d, NULL));
+  grid.paths = (const bzd_source *)(const void *)s.data;
+  BAD(BZD_E_STATE, bzd_flow_choose_grid(s.plain, &grid, s.d, NULL));
+  grid.struct_size = 0;
+  BAD(BZD_E_CONFIG, bzd_flow_choose_grid(s.plain, &grid, s.d, NULL));
+#define METRICS(member, value)                                                                                         \
+  do {                                                                                                                 \
+    OK(bzd_flow_metrics_config_init(&config, sizeof config));                                                          \
+    config.member = value;                                                                                             \
+    BAD(ARG, bzd_metrics_flow(s.plain, &config, &out));                                                                \
+  } while (0)
+  METRICS(steps, 0);
+  METRICS(steps, 3);
+  METRICS(steps, 4098);
+  METRICS(rows, 0);
+  METRICS(rows, INT64_MAX);
+  METRICS(decode_solver, 9);
+  METRICS(decode_steps, -1);
+#undef METRICS
+  OK(bzd_flow_metrics_config_init(&config, sizeof config));
+  BAD_HANDLE(bzd_flow, bzd_metrics_flow(h, &config, &out));
+  BAD(ARG, bzd_metrics_flow(s.plain, &config, NULL));
+  BAD(BZD_E_CONFIG, bzd_metrics_flow(s.plain, &config, &unset));
+  BAD(ARG, bzd_metrics_flow(s.flow, &config, &out));
+  BAD(BZD_E_UNSUPPORTED, bzd_metrics_flow(s.endpoint, &config, &out));
+  config.real = (const bzd_data *)s.dead;
+  BAD(BZD_E_STATE, bzd_metrics_flow(s.plain, &config, &out));
+  const double half = 0.5, nan = NAN;
+  BAD(ARG, bzd_path_curvature(1, 2, 2, NULL, 1, &half, s.d));
+  BAD(ARG, bzd_path_curvature(1, 2, 2, s.x, 1, NULL, s.d));
+  BAD(ARG, bzd_path_curvature(1, 2, 2, s.x, 1, &nan, s.d));
+  BAD(ARG, bzd_path_curvature(1, 2, 2, s.x, 1, &half, NULL));
+  BAD(ARG, bzd_path_curvature(-1, 2, 2, s.x, 1, &half, s.d));
+  BAD(ARG, bzd_path_curvature(1, 17, 2, s.x, 1, &half, s.d));
 }

@@ -32,8 +32,15 @@ static void test_source_create(void) {
   FIELD(rho, 1.1);
   FIELD(rho, NAN);
   FIELD(solver, -1);
-  FIELD(solver, 8);
+  FIELD(solver, 9);
+  FIELD(visit_steps, 0);
+  FIELD(visit_steps, 1025);
+  FIELD(windows, 0);
+  FIELD(windows, 257);
+  FIELD(tolerance, -1.0);
+  FIELD(tolerance, NAN);
   FIELD_OF(BZD_E_UNSUPPORTED, good_source, solver, BZD_SOLVER_CONTROL);
+  FIELD_OF(BZD_E_UNSUPPORTED, good_source, solver, BZD_SOLVER_REANCHOR);
   FIELD(steps, 0);
   FIELD(steps, INT32_MAX);
   FIELD(rtol, NAN);
@@ -55,12 +62,6 @@ static void test_source_create(void) {
   c.real = NULL;
   c.rho = 0.5;
   BAD_OUT(ARG, bzd_source, bzd_source_create_ensemble(s.ensemble, s.fitter, &c, &made));
-  FIELD(visit_steps, 0);
-  FIELD(visit_steps, 1025);
-  FIELD(windows, 0);
-  FIELD(windows, 257);
-  FIELD(tolerance, -1.0);
-  FIELD(tolerance, NAN);
   c = good_source();
   c.windows = 2; /* of a visitor's paths: refused */
   c.visitor = s.flow;

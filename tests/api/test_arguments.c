@@ -554,10 +554,11 @@ static int teardown(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_base),     cmocka_unit_test(test_data),       cmocka_unit_test(test_path),
-      cmocka_unit_test(test_fitter),   cmocka_unit_test(test_metrics),    cmocka_unit_test(test_flow),
-      cmocka_unit_test(test_sampling), cmocka_unit_test(test_ensemble),   cmocka_unit_test(test_source),
-      cmocka_unit_test(test_trainer),  cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_destroy),
+      cmocka_unit_test(test_base),     cmocka_unit_test(test_data),    cmocka_unit_test(test_path),
+      cmocka_unit_test(test_fitter),   cmocka_unit_test(test_metrics), cmocka_unit_test(test_flow),
+      cmocka_unit_test(test_sampling), cmocka_unit_test(test_measure), cmocka_unit_test(test_ensemble),
+      cmocka_unit_test(test_source),   cmocka_unit_test(test_trainer), cmocka_unit_test(test_checkpoint),
+      cmocka_unit_test(test_destroy),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

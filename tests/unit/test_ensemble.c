@@ -357,7 +357,8 @@ static void digest(double second, double temperature, uint64_t seed, uint64_t te
   bzd_flow *flows[2] = {network(1), network(teacher)};
   const bzd_flow *teachers[2] = {flows[0], flows[1]};
   const double fixed[2] = {1, second};
-  const bzdi_ensemble_spec spec = {BZDI_COMBINE_VELOCITY, BZDI_RULE_FIXED, temperature, seed, 2, teachers, fixed, NULL, NULL, NULL};
+  const bzdi_ensemble_spec spec = {
+      BZDI_COMBINE_VELOCITY, BZDI_RULE_FIXED, temperature, seed, 2, teachers, fixed, NULL, NULL, NULL};
   bzd_ensemble *ensemble;
   bzdi_sha256 hash;
   OK(bzdi_ensemble_new(NULL, &spec, &ensemble));

@@ -44,7 +44,8 @@ static void check_pure(const bzd_source *source) {
   free(again);
   for (int64_t i = 0; i < N; i++) {
     const int64_t at = (i * 17) % N, index = first + at;
-    OK(source->kind->paths(source, 1, &index, &(bzdi_batch){one, cond_dim ? one_cond : NULL, source->spans ? one_span : NULL, NULL}));
+    OK(source->kind->paths(source, 1, &index,
+                           &(bzdi_batch){one, cond_dim ? one_cond : NULL, source->spans ? one_span : NULL, NULL}));
     if (source->spans) SAME(one_span, span + 2 * at, 2);
     SAME(one, paths + at * row, row);
     if (cond_dim) SAME(one_cond, cond + at * cond_dim, cond_dim);
@@ -472,7 +473,8 @@ static void test_callback(void **state) {
   o.answer = -3;
   FAILS(BZD_E_CANCELLED, "-3", bzdi_source_paths(source, 0, N, paths, cond, NULL));
   o = (own){0, 13, -1};
-  FAILS(BZD_E_NUMERIC, "sample 13, control point 1, column 1 is inf", bzdi_source_paths(source, 0, N, paths, cond, NULL));
+  FAILS(BZD_E_NUMERIC, "sample 13, control point 1, column 1 is inf",
+        bzdi_source_paths(source, 0, N, paths, cond, NULL));
   o = (own){0, -1, 7};
   FAILS(BZD_E_NUMERIC, "sample 7, condition 0", bzdi_source_paths(source, 0, N, paths, cond, NULL));
   o = (own){0, -1, -1};

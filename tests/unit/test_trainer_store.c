@@ -12,27 +12,24 @@
 enum { DIM = 3, STEPS = 25 };
 
 static bzdi_trainer_config settings(void) {
-  return (bzdi_trainer_config){.adam = {.rate = 3e-3,
-                                        .final_rate = 0.1,
-                                        .warmup = 4,
-                                        .steps = STEPS,
-                                        .beta1 = 0.9,
-                                        .beta2 = 0.99,
-                                        .epsilon = 1e-8,
-                                        .weight_decay = 0.01,
-                                        .clip = 0.5,
-                                        .ema = 0.9},
-                               .batch = 20,
-                               .loss = BZDI_LOSS_PSEUDO_HUBER,
-                               .time = {.kind = BZDI_TIME_LOSS_AWARE,
-                                        .u_shape = 4,
-                                        .logit_std = 1,
-                                        .grid_steps = 4,
-                                        .at_zero = 0.1,
-                                        .at_grid = 0.1},
-                               .endpoint_weight = 1,
-                               .cond_dropout = 0.2,
-                               .seed = UINT64_C(1) << 63 | 17};
+  return (bzdi_trainer_config){
+      .adam = {.rate = 3e-3,
+               .final_rate = 0.1,
+               .warmup = 4,
+               .steps = STEPS,
+               .beta1 = 0.9,
+               .beta2 = 0.99,
+               .epsilon = 1e-8,
+               .weight_decay = 0.01,
+               .clip = 0.5,
+               .ema = 0.9},
+      .batch = 20,
+      .loss = BZDI_LOSS_PSEUDO_HUBER,
+      .time =
+          {.kind = BZDI_TIME_LOSS_AWARE, .u_shape = 4, .logit_std = 1, .grid_steps = 4, .at_zero = 0.1, .at_grid = 0.1},
+      .endpoint_weight = 1,
+      .cond_dropout = 0.2,
+      .seed = UINT64_C(1) << 63 | 17};
 }
 
 static bzd_source *data_source(const bzd_context *context, uint64_t rows) {
@@ -157,16 +154,35 @@ static void test_hostile(void **state) {
     const char *key;
     int real; /* value is a double, else an integer */
     double value;
-  } lies[] = {{"trainer.batch", 0, 0},          {"trainer.batch", 0, 1 << 21},    {"trainer.steps", 0, 0},
-              {"trainer.warmup", 0, 26},        {"trainer.warmup", 0, -1},        {"trainer.step", 0, -1},
-              {"trainer.step", 0, STEPS + 1},   {"trainer.loss_kind", 0, 4},      {"trainer.time", 0, 5},
-              {"trainer.rate", 1, 0},           {"trainer.rate", 1, NAN},         {"trainer.beta1", 1, 1},
-              {"trainer.beta2", 1, -0.1},       {"trainer.epsilon", 1, 0},        {"trainer.ema", 1, 1},
-              {"trainer.clip", 1, -1},          {"trainer.clip", 1, INFINITY},    {"trainer.u_shape", 1, 0},
-              {"trainer.at_zero", 1, 1.5},      {"trainer.cond_dropout", 1, NAN}, {"trainer.huber_c", 1, -1},
-              {"trainer.weight_decay", 1, 1e9}, {"trainer.final_rate", 1, -1e-9}, {"trainer.at_grid", 1, 0.95},
-              {"trainer.logit_std", 1, 0},      {"trainer.logit_mean", 1, NAN},   {"trainer.grid_steps", 0, 0},
-              {"trainer.consistency", 1, -1},   {"trainer.endpoint_weight", 1, INFINITY}};
+  } lies[] = {{"trainer.batch", 0, 0},
+              {"trainer.batch", 0, 1 << 21},
+              {"trainer.steps", 0, 0},
+              {"trainer.warmup", 0, 26},
+              {"trainer.warmup", 0, -1},
+              {"trainer.step", 0, -1},
+              {"trainer.step", 0, STEPS + 1},
+              {"trainer.loss_kind", 0, 4},
+              {"trainer.time", 0, 5},
+              {"trainer.rate", 1, 0},
+              {"trainer.rate", 1, NAN},
+              {"trainer.beta1", 1, 1},
+              {"trainer.beta2", 1, -0.1},
+              {"trainer.epsilon", 1, 0},
+              {"trainer.ema", 1, 1},
+              {"trainer.clip", 1, -1},
+              {"trainer.clip", 1, INFINITY},
+              {"trainer.u_shape", 1, 0},
+              {"trainer.at_zero", 1, 1.5},
+              {"trainer.cond_dropout", 1, NAN},
+              {"trainer.huber_c", 1, -1},
+              {"trainer.weight_decay", 1, 1e9},
+              {"trainer.final_rate", 1, -1e-9},
+              {"trainer.at_grid", 1, 0.95},
+              {"trainer.logit_std", 1, 0},
+              {"trainer.logit_mean", 1, NAN},
+              {"trainer.grid_steps", 0, 0},
+              {"trainer.consistency", 1, -1},
+              {"trainer.endpoint_weight", 1, INFINITY}};
   bzd_trainer *trainer = create(NULL, BZDI_FLOW_VELOCITY, 0.9), *none;
   bzd_source *source = data_source(NULL, 1);
   (void)state;

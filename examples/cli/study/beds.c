@@ -49,8 +49,11 @@ void piece_open(struct piece *piece) {
   const struct bed *bed = piece->bed;
   common_start(&piece->common);
   bool digits = strcmp(bed->data, "digits") == 0, toy = is_toy(bed->data);
-  set_read(&piece->set, bed->data, toy ? NULL : digits ? "digits-labels" : FASHION_LABELS, NULL, bed->rows,
-           1000 + piece->seed);
+  set_read(&piece->set, bed->data,
+           toy      ? NULL
+           : digits ? "digits-labels"
+                    : FASHION_LABELS,
+           NULL, bed->rows, 1000 + piece->seed);
   if (bed->shrink) shrink(&piece->set);
   if (!toy) set_shuffle(&piece->set, piece->seed);
   /* Labels choose rows for specialists; no flow of a study is conditional. */

@@ -25,8 +25,8 @@ static const char *path_of(const struct piece *piece, const char *key) {
   static char path[4096];
   snprintf(path, sizeof path, "%s/models/%s-%llu", piece->out, piece->bed->name, (unsigned long long)piece->seed);
   mkdir(path, 0777);
-  snprintf(path, sizeof path, "%s/models/%s-%llu/%s.bzd", piece->out, piece->bed->name,
-           (unsigned long long)piece->seed, key);
+  snprintf(path, sizeof path, "%s/models/%s-%llu/%s.bzd", piece->out, piece->bed->name, (unsigned long long)piece->seed,
+           key);
   return path;
 }
 
@@ -85,8 +85,7 @@ static bzd_data *part_data(struct piece *piece, const struct part *part) {
   char *from = set->bytes ? (char *)set->bytes : (char *)set->rows, *rows = must_alloc((size_t)set->n, row);
   int64_t n = 0;
   for (int64_t i = part->first; i < set->n; i += part->stride) {
-    if (part->class_to > part->class_from &&
-        (set->labels[i] < part->class_from || set->labels[i] >= part->class_to))
+    if (part->class_to > part->class_from && (set->labels[i] < part->class_from || set->labels[i] >= part->class_to))
       continue;
     memcpy(rows + (size_t)n++ * row, from + (size_t)i * row, row);
   }

@@ -5,7 +5,13 @@
 #include <string.h>
 
 struct recipe recipe_bezier(const struct piece *piece) {
+  return recipe_default(piece);
+}
+
+struct recipe recipe_one_to_four(const struct piece *piece) {
   struct recipe recipe = recipe_default(piece);
+  recipe.training.at_zero = 0.5;
+  recipe.training.endpoint_weight = 4;
   return recipe;
 }
 

@@ -47,12 +47,12 @@ void score_rows(struct piece *piece, const char *method, const char *variant, in
                 const char *solver, const float *rows, int64_t n) {
   bzd_metrics_config config;
   must(bzd_metrics_config_init(&config, sizeof config), NULL);
-  config.which = BZD_METRIC_SW2 | BZD_METRIC_ENERGY | BZD_METRIC_FRECHET | BZD_METRIC_PRECISION_RECALL |
-                 BZD_METRIC_TOTAL_VARIANCE;
+  config.which =
+      BZD_METRIC_SW2 | BZD_METRIC_ENERGY | BZD_METRIC_FRECHET | BZD_METRIC_PRECISION_RECALL | BZD_METRIC_TOTAL_VARIANCE;
   bzd_metrics_result result = {.struct_size = sizeof result};
-  must(bzd_metrics_compare(piece->common.context, &config, piece->set.dim, n, rows, piece->real_n, piece->real,
-                           &result),
-       method);
+  must(
+      bzd_metrics_compare(piece->common.context, &config, piece->set.dim, n, rows, piece->real_n, piece->real, &result),
+      method);
   double within = NAN, off = NAN;
   if (strcmp(piece->bed->data, "toy:8gaussians") == 0) modes(n, rows, &within, &off);
   fprintf(piece->csv, "%s,%s,%llu,%s,%s,%d,%.0f,%.6g,%s,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g\n",

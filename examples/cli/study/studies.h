@@ -5,8 +5,10 @@
 
 #include "study.h"
 
-/* Bezier distillation as the library does it by default for 1 to 8 evaluations. */
+/* Bezier distillation for 2 evaluations or more: degree 2, uniform times. */
 struct recipe recipe_bezier(const struct piece *piece);
+/* One student for 1 to 4: half of its rows at t = 0, its end weighted. */
+struct recipe recipe_one_to_four(const struct piece *piece);
 
 void run_accumulation(struct piece *piece);
 void run_sampling(struct piece *piece);

@@ -30,9 +30,9 @@ struct piece {
   double scale; /* of all budgets */
   int rounds;
   struct set set, start_set;
-  bzd_data *data, *start;  /* start NULL: noise */
-  const float *x0;         /* [samples, dim] where scored samples start */
-  const float *real;       /* [real_n, dim] what they are scored against */
+  bzd_data *data, *start; /* start NULL: noise */
+  const float *x0;        /* [samples, dim] where scored samples start */
+  const float *real;      /* [real_n, dim] what they are scored against */
   int64_t samples, real_n;
   FILE *csv;
   int trained, planned; /* models of this piece, for progress */
