@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Losses: a plain loop in double, central differences (limit 18), threads, and what is not finite. */
+/* Losses: a plain loop in double, central differences (limit 18), threads, what is not finite; the distance of curves,
+ * and heads that do not count alike. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,8 +105,158 @@ static void test_not_finite(void **state) {
       }
 }
 
+/* ---- Curves, and heads that do not count alike ----------------------------------------------------------------- */
+
+/* A coordinate's part of the row loss: (1/heads) sum w_m e_m^2, or the integral over the rest of the path of the
+ * squared distance sum B_m (m/heads) e_m of the curves (4 Gauss points: exact for heads <= 3) and what the last head
+ * counts more. */
+static double coordinate(int32_t loss, int32_t heads, double endpoint, const double *e) {
+  static const double nodes[] = {0.3399810435848563, 0.8611363115940526};
+  static const double shares[] = {0.6521451548625461 / 2, 0.3478548451374538 / 2};
+  double sum = 0;
+  if (loss != BZDI_LOSS_GRAM) {
+    for (int32_t m = 0; m < heads; m++) sum += (m == heads - 1 ? endpoint : 1) * e[m] * e[m] / heads;
+    return sum;
+  }
+  for (int q = 0; q < 4; q++) {
+    double b[BZDI_MAX_DEGREE + 1], at = 0.5 + (q & 1 ? 0.5 : -0.5) * nodes[q / 2], distance = 0;
+    bzdi_bernstein(heads, at, b);
+    for (int32_t m = 1; m <= heads; m++) distance += b[m] * m / heads * e[m - 1];
+    sum += shares[q / 2] * distance * distance;
+  }
+  return sum + (endpoint - 1) / heads * e[heads - 1] * e[heads - 1];
+}
+
+/* The weighted mean over rows; row [n] (NULL) gets theirs without the weight. */
+static double weighted(int32_t loss, double c, double endpoint, int64_t n, int32_t heads, int64_t dim, const float *out,
+                       const float *target, const float *weight, double *row) {
+  double total = 0;
+  for (int64_t r = 0; r < n; r++) {
+    double sum = 0, e[BZDI_MAX_DEGREE];
+    for (int64_t j = 0; j < dim; j++) {
+      for (int32_t m = 0; m < heads; m++) {
+        const int64_t at = (r * heads + m) * dim + j;
+        e[m] = (double)out[at] - (double)target[at];
+      }
+      sum += coordinate(loss, heads, endpoint, e);
+    }
+    double value = loss == BZDI_LOSS_PSEUDO_HUBER ? sqrt(heads * sum + c * c) - c : sum / (double)dim;
+    if (row) row[r] = value;
+    total += (weight ? (double)weight[r] : 1) * value;
+  }
+  return total / (double)n;
+}
+
+/* The paths are float32: control points of size 1 are off by 1e-7, their differences, 0.1 e and more at t <= 0.9, by
+ * 1e-6 of themselves, and small ones by some 1e-5; twice that in the square. */
+static void test_gram_is_the_distance_of_the_curves(void **state) {
+  enum { N = 40, DIM = 3 };
+  static const float times[] = {0, 0.25f, 0.6f, 0.9f};
+  (void)state;
+  for (int32_t heads = 1; heads <= 5; heads++)
+    for (int k = 0; k < 4; k++) {
+      const int64_t count = N * heads * DIM, points = N * (heads + 1) * DIM;
+      float *x = numbers_floats(3, N * DIM, 0, 1), *out = numbers_floats(1, count, 0, 1);
+      float *target = numbers_floats(2, count, 0, 1), t[N], *a = numbers_floats(0, points, 0, 1);
+      float *b = numbers_floats(0, points, 0, 1);
+      double rows[N], distance2[N], expected = 0;
+      for (int r = 0; r < N; r++) t[r] = times[k];
+      bzdi_objective objective;
+      bzdi_objective_set(&objective, BZDI_LOSS_GRAM, 0.1, heads, DIM, 1);
+      double loss = bzdi_loss(NULL, &objective, N, out, target, NULL, rows, NULL);
+      bzdi_heads_to_path(N, heads, DIM, x, out, t, a);
+      bzdi_heads_to_path(N, heads, DIM, x, target, t, b);
+      bzdi_path_distance2(N, heads, DIM, a, b, distance2);
+      for (int r = 0; r < N; r++) {
+        const double own = distance2[r] / pow(1 - (double)t[r], 2) / DIM;
+        assert_true(fabs(rows[r] / own - 1) < 1e-4);
+        expected += own / N;
+      }
+      assert_true(fabs(loss / expected - 1) < 1e-4);
+      assert_true(bzdi_loss(NULL, &objective, N, out, out, NULL, NULL, NULL) == 0);
+      free(x), free(out), free(target), free(a), free(b);
+    }
+}
+
+/* The library takes differences in float: 6e-8 of each error, 1e-6 is ample for their squares' sum. */
+static void test_endpoint_weight(void **state) {
+  enum { N = 37, DIM = 5 };
+  static const double endpoints[] = {0.25, 1, 4};
+  (void)state;
+  for (int32_t heads = 1; heads <= 5; heads++)
+    for (int k = 0; k < 3; k++) {
+      const double w = endpoints[k];
+      float *out = numbers_floats(1, N * heads * DIM, 0, 1), *target = numbers_floats(2, N * heads * DIM, 0, 1);
+      double rows[N], expected[N], alike[N];
+      bzdi_objective objective;
+      bzdi_objective_set(&objective, BZDI_LOSS_MSE, 0.1, heads, DIM, w);
+      double loss = bzdi_loss(NULL, &objective, N, out, target, NULL, rows, NULL);
+      double mean = weighted(BZDI_LOSS_MSE, 0.1, w, N, heads, DIM, out, target, NULL, expected);
+      assert_true(fabs(loss / mean - 1) < 1e-6);
+      for (int r = 0; r < N; r++) assert_true(fabs(rows[r] / expected[r] - 1) < 1e-6);
+      bzdi_objective_set(&objective, BZDI_LOSS_GRAM, 0.1, heads, DIM, 1);
+      bzdi_loss(NULL, &objective, N, out, target, NULL, alike, NULL);
+      bzdi_objective_set(&objective, BZDI_LOSS_GRAM, 0.1, heads, DIM, w);
+      bzdi_loss(NULL, &objective, N, out, target, NULL, rows, NULL);
+      for (int r = 0; r < N; r++) {
+        double last = 0;
+        for (int j = 0; j < DIM; j++) {
+          const int at = (r * heads + heads - 1) * DIM + j;
+          last += pow((double)out[at] - (double)target[at], 2) / DIM;
+        }
+        assert_true(fabs(rows[r] - alike[r] - (w - 1) / heads * last) < 1e-6 * (alike[r] + last));
+      }
+      free(out), free(target);
+    }
+}
+
+/* As test_central_differences: truncation 1e-8, the gradient's rounding 1e-7 of it. */
+static void test_weighted_differences(void **state) {
+  enum { N = 5, HEADS = 3, DIM = 4, COUNT = N * HEADS * DIM };
+  static const struct {
+    int32_t loss;
+    double endpoint;
+    int by_row;
+  } cases[] = {{BZDI_LOSS_GRAM, 1, 0}, {BZDI_LOSS_GRAM, 2, 1},         {BZDI_LOSS_MSE, 4, 0},
+               {BZDI_LOSS_MSE, 1, 1},  {BZDI_LOSS_PSEUDO_HUBER, 4, 1}, {BZDI_LOSS_PSEUDO_HUBER, 1, 1}};
+  static const float row_weights[N] = {1, 0.5f, 3, 0, 1.75f};
+  const double c = 0.5;
+  (void)state;
+  for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+    const int32_t loss = cases[k].loss;
+    const double endpoint = cases[k].endpoint;
+    const float *weight = cases[k].by_row ? row_weights : NULL;
+    float *out = numbers_floats(1, COUNT, 0, 1), *target = numbers_floats(2, COUNT, 0, 1), grad[COUNT];
+    double rows[N], expected[N], norm = 0;
+    bzdi_objective objective;
+    bzdi_objective_set(&objective, loss, c, HEADS, DIM, endpoint);
+    double value = bzdi_loss(NULL, &objective, N, out, target, weight, rows, grad);
+    double mean = weighted(loss, c, endpoint, N, HEADS, DIM, out, target, weight, expected);
+    assert_true(fabs(value / mean - 1) < 1e-6);
+    for (int r = 0; r < N; r++) assert_true(fabs(rows[r] / expected[r] - 1) < 1e-6);
+    for (int i = 0; i < COUNT; i++) norm = fmax(norm, fabs((double)grad[i]));
+    for (int i = 0; i < COUNT; i++) {
+      const float keep = out[i];
+      out[i] = keep + 0x1p-12f;
+      double high = (double)out[i], up = weighted(loss, c, endpoint, N, HEADS, DIM, out, target, weight, NULL);
+      out[i] = keep - 0x1p-12f;
+      double low = (double)out[i], down = weighted(loss, c, endpoint, N, HEADS, DIM, out, target, weight, NULL);
+      out[i] = keep;
+      assert_true(fabs((up - down) / (high - low) - (double)grad[i]) < 1e-6 * fmax(norm, 0.1));
+    }
+    bzdi_loss(NULL, &objective, N, out, target, weight, NULL, out); /* in place: the same bits */
+    SAME(out, grad, COUNT);
+    free(out), free(target);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_central_differences),
-                                     cmocka_unit_test(test_threads_and_in_place), cmocka_unit_test(test_not_finite)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_values),
+                                     cmocka_unit_test(test_central_differences),
+                                     cmocka_unit_test(test_threads_and_in_place),
+                                     cmocka_unit_test(test_not_finite),
+                                     cmocka_unit_test(test_gram_is_the_distance_of_the_curves),
+                                     cmocka_unit_test(test_endpoint_weight),
+                                     cmocka_unit_test(test_weighted_differences)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

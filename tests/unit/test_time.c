@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Times of training rows: moments and distribution functions, the atom at 0, a pure function of the sample number.
- * Seeds are fixed; the tolerances are four standard errors of the moment, and the Kolmogorov statistic's 0.1 % point.
+/* Times of training rows: moments and distribution functions, the atoms at 0 and on a grid, times by what losses were
+ * seen, a pure function of the sample number. Seeds are fixed; the tolerances are four standard errors of the moment,
+ * and the Kolmogorov statistic's 0.1 % point.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -97,8 +98,147 @@ static void test_atom(void **state) {
   for (int i = 0; i < MANY; i++) assert_true(t[i] == 0);
 }
 
+/* log(t/(1-t)) is normal. */
+static void test_logit_normal(void **state) {
+  static const double settings[][2] = {{0, 1}, {-0.8, 0.6}};
+  (void)state;
+  for (int i = 0; i < MANY; i++) number[i] = i;
+  for (int s = 0; s < 2; s++) {
+    const bzdi_time_config config = {
+        .kind = BZDI_TIME_LOGIT_NORMAL, .logit_mean = settings[s][0], .logit_std = settings[s][1], .seed = 21};
+    const double deviation = settings[s][1];
+    double mean = 0, variance = 0;
+    bzdi_times(&config, NULL, MANY, number, t, NULL);
+    for (int i = 0; i < MANY; i++) {
+      assert_true(t[i] > 0 && t[i] < 1);
+      other[i] = (float)log((double)t[i] / (1 - (double)t[i]));
+      mean += (double)other[i] / MANY;
+    }
+    for (int i = 0; i < MANY; i++) variance += pow((double)other[i] - mean, 2) / MANY;
+    assert_true(fabs(mean - settings[s][0]) < 4 * deviation / sqrt(MANY));
+    assert_true(fabs(variance - deviation * deviation) < 4 * deviation * deviation * sqrt(2.0 / MANY));
+  }
+}
+
+/* Within four standard deviations of a binomial count. */
+static int about(int count, double share) { return fabs(count - share * MANY) < 4 * sqrt(share * (1 - share) * MANY); }
+
+/* Rows on the grid replace times and leave the others as they were. Uniform times are odd multiples of 2^-24: none is
+ * on the grid by itself. */
+static void test_grid(void **state) {
+  static const double atoms[][2] = {{0, 0.5}, {0.3, 0.25}, {0.4, 0.6}};
+  (void)state;
+  for (int i = 0; i < MANY; i++) number[i] = i;
+  for (int s = 0; s < 3; s++) {
+    bzdi_time_config config = {.kind = BZDI_TIME_UNIFORM, .grid_steps = 4, .at_zero = atoms[s][0], .seed = 8};
+    int counts[4] = {0}, on_grid = 0;
+    bzdi_times(&config, NULL, MANY, number, other, NULL);
+    config.at_grid = atoms[s][1];
+    bzdi_times(&config, NULL, MANY, number, t, NULL);
+    for (int i = 0; i < MANY; i++) {
+      const float at = 4 * t[i];
+      if (at == floorf(at)) {
+        assert_true(at >= 0 && at < 4);
+        counts[(int)at]++;
+        on_grid++;
+        if (other[i] == 0) assert_true(t[i] == 0); /* what is at 0 without the grid stays there */
+      } else {
+        assert_true(t[i] == other[i]);
+      }
+    }
+    const double all = atoms[s][0] + atoms[s][1];
+    assert_true(all == 1 ? on_grid == MANY : about(on_grid, all));
+    for (int k = 0; k < 4; k++) assert_true(about(counts[k], atoms[s][1] / 4 + (k == 0 ? atoms[s][0] : 0)));
+  }
+}
+
+/* Nothing seen: uniform times, all weights 1. The shares are 1/32 but for their rounding in double. */
+static void test_nothing_seen(void **state) {
+  static float weight[MANY];
+  bzdi_time_config config = {.kind = BZDI_TIME_UNIFORM, .seed = 31};
+  const bzdi_time_seen seen = {{0}};
+  (void)state;
+  for (int i = 0; i < MANY; i++) number[i] = i;
+  bzdi_times(&config, NULL, MANY, number, other, NULL);
+  config.kind = BZDI_TIME_LOSS_AWARE;
+  bzdi_times(&config, &seen, MANY, number, t, weight);
+  for (int i = 0; i < MANY; i++) {
+    assert_true(fabsf(t[i] - other[i]) < 1e-6f);
+    assert_true(fabsf(weight[i] - 1) < 1e-6f);
+  }
+  assert_true(kolmogorov(0) < 1.95);
+}
+
+/* Rows go by the root of what was seen, weights make up for it. */
+static void test_loss_aware(void **state) {
+  static float weight[MANY];
+  (void)state;
+  for (int i = 0; i < MANY; i++) number[i] = i;
+  for (int gap = 0; gap < 2; gap++) { /* all bins seen; bin 5 not yet, which counts as the mean of the roots */
+    bzdi_time_config config = {.kind = BZDI_TIME_LOSS_AWARE, .grid_steps = 4, .seed = 32};
+    bzdi_time_seen seen;
+    double root[BZDI_TIME_BINS], share[BZDI_TIME_BINS], sum = 0, mean = 0, square = 0, weights = 0;
+    int counts[BZDI_TIME_BINS] = {0};
+    for (int b = 0; b < BZDI_TIME_BINS; b++) {
+      seen.loss[b] = b < BZDI_TIME_BINS / 2 ? 0.04 : 0.36;
+      root[b] = b < BZDI_TIME_BINS / 2 ? 0.2 : 0.6;
+    }
+    if (gap) seen.loss[5] = 0, root[5] = (15 * 0.2 + 16 * 0.6) / 31;
+    for (int b = 0; b < BZDI_TIME_BINS; b++) sum += root[b];
+    for (int b = 0; b < BZDI_TIME_BINS; b++) share[b] = 0.2 / BZDI_TIME_BINS + 0.8 * root[b] / sum;
+    bzdi_times(&config, &seen, MANY, number, t, weight);
+    for (int i = 0; i < MANY; i++) {
+      assert_true(t[i] >= 0 && t[i] < 1);
+      const int b = (int)(t[i] * BZDI_TIME_BINS);
+      counts[b]++;
+      assert_true(fabs((double)weight[i] * BZDI_TIME_BINS * share[b] - 1) < 1e-6);
+      const double value = (double)weight[i] * (double)t[i] * (double)t[i];
+      mean += value / MANY;
+      square += value * value / MANY;
+      weights += (double)weight[i] / MANY;
+    }
+    for (int b = 0; b < BZDI_TIME_BINS; b++) assert_true(about(counts[b], share[b]));
+    assert_true(fabs(mean - 1.0 / 3) < 4 * sqrt((square - mean * mean) / MANY));
+    assert_true(fabs(weights - 1) < 4 * 0.5 / sqrt(MANY)); /* 0.46: deviation of weights 5/3 and 5/7 */
+    /* Atoms keep weight 1, the others their time and weight. */
+    config.at_zero = config.at_grid = 0.25;
+    static float atom_weight[MANY];
+    int kept = 0;
+    bzdi_times(&config, &seen, MANY, number, other, atom_weight);
+    for (int i = 0; i < MANY; i++) {
+      const int same = other[i] == t[i] && atom_weight[i] == weight[i];
+      assert_true(same || (4 * other[i] == floorf(4 * other[i]) && atom_weight[i] == 1));
+      kept += same;
+    }
+    assert_true(about(kept, 0.5));
+  }
+}
+
+/* The first mean of a bin is taken as it is, later ones move it by 2 %; bins without rows stay. */
+static void test_learn(void **state) {
+  static const float times[] = {0, 0.03f, 0.5f, 0.99999994f, 0.51f};
+  static const double first[] = {2, 4, 8, 5, 10}, later[] = {1, 1, 59, 5, 59};
+  bzdi_time_seen seen = {{0}};
+  (void)state;
+  bzdi_times_learn(&seen, 5, times, first);
+  for (int b = 0; b < BZDI_TIME_BINS; b++) {
+    const double expected = b == 0 ? 3 : b == 16 ? 9 : b == 31 ? 5 : 0;
+    assert_true(fabs(seen.loss[b] - expected) < 1e-12);
+  }
+  bzdi_times_learn(&seen, 5, times, later);
+  assert_true(fabs(seen.loss[0] - 2.96) < 1e-12);
+  assert_true(fabs(seen.loss[16] - 10) < 1e-12);
+  assert_true(fabs(seen.loss[31] - 5) < 1e-12);
+  bzdi_times_learn(&seen, 1, times + 2, first);
+  assert_true(fabs(seen.loss[0] - 2.96) < 1e-12);
+  assert_true(fabs(seen.loss[16] - (0.98 * 10 + 0.02 * 2)) < 1e-12);
+  assert_true(seen.loss[1] == 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_distributions), cmocka_unit_test(test_pure),
-                                     cmocka_unit_test(test_atom)};
+                                     cmocka_unit_test(test_atom),          cmocka_unit_test(test_logit_normal),
+                                     cmocka_unit_test(test_grid),          cmocka_unit_test(test_nothing_seen),
+                                     cmocka_unit_test(test_loss_aware),    cmocka_unit_test(test_learn)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
