@@ -135,7 +135,7 @@ BZD_API bzd_status bzd_flow_curve(const bzd_flow *flow, int64_t n, const float *
 #define BZD_SOLVER_CONTROL 6  /* along the predicted curve, 1 evaluation a step; exact for any step of a true curve */
 #define BZD_SOLVER_REANCHOR                                                                                            \
   8 /* control-point and endpoint flows, 1 evaluation a step, from t0 = 0 to t1 = 1: each evaluation jumps to t = 1;   \
-       the next state lies on the line from noise to there, (1 - t) z + t x1, z = sqrt(1 - eta^2) x0 + eta (fresh                \
+       the next state lies on the line from noise to there, (1 - t) z + t x1, z = sqrt(1 - eta^2) x0 + eta (fresh      \
        noise) */
 #define BZD_SOLVER_DOPRI5_FIXED 7 /* the same tableau with fixed steps, order 5, 6 evaluations a step */
 
