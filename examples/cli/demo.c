@@ -192,8 +192,8 @@ static void prepare(struct demo *demo) {
   demo->width = 256;
   demo->layers = 3;
   double scale = demo->minutes / 2.5;
-  demo->teacher_steps = (int64_t)ceil(7000 * scale);
-  demo->student_steps = (int64_t)ceil(10000 * scale);
+  demo->teacher_steps = (int64_t)ceil(6000 * scale);
+  demo->student_steps = (int64_t)ceil(8000 * scale);
   demo->paths = (int64_t)ceil(32768 * scale);
   demo->scores = json_array();
   demo->nearest = json_array();
