@@ -59,6 +59,8 @@ void progress_end(struct progress *progress); /* clears or ends the line */
 /* From now on the first Ctrl-C or SIGTERM sets a flag that progress_show turns into a stop; a second one kills. */
 void interrupt_catch(void);
 bool interrupted(void);
+/* Seconds since some moment. */
+double clock_seconds(void);
 
 /* ---- Data (input.c, toy.c, idx.c, npy.c) --------------------------------------------------------------------- */
 

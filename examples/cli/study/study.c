@@ -8,13 +8,25 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#define TOY "8gaussians,moons-8gaussians,checkerboard"
+#define SMALL "moons-8gaussians,digits,fashion14"
 
 const struct study studies[] = {
     {"accumulation", "error over rounds: reflow, one-step and Bezier distillation, with and without real anchoring",
-     "8gaussians,moons-8gaussians,checkerboard,digits,fashion14,fashion28", run_accumulation},
-    {"sampling", "times, atoms at 0 and at a grid, losses", "moons-8gaussians,digits,fashion14", run_sampling},
+     TOY ",digits,fashion14,fashion28", run_accumulation},
+    {"degree", "degree of the paths, kind of student", SMALL, run_degree},
+    {"teachers", "number of teachers, how they combine, their weights, and one teacher of the same cost", SMALL,
+     run_teachers},
+    {"anchoring", "the share of paths that end in real data", SMALL, run_anchoring},
+    {"guides", "what the interior control points are made of", SMALL, run_guides},
+    {"sampling", "times, atoms at 0 and on a grid, losses", SMALL, run_sampling},
+    {"grids", "where few evaluations are spent", SMALL, run_grids},
+    {"specialists", "teachers of disjoint classes and of disjoint shards, merged without their data", SMALL,
+     run_specialists},
+    {"translation", "data to data: encoded by one flow, decoded by another", "moons+8gaussians,digits",
+     run_translation},
 };
 const int study_count = sizeof studies / sizeof studies[0];
 
@@ -84,13 +96,7 @@ struct task {
   double started;
 };
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-/* The child: one piece, its rows written whole or not at all. */
+/* The child: one piece. The first pass counts the rows that are missing, the second measures them. */
 _Noreturn static void work(const struct options *options, const struct task *task) {
   struct piece piece = {.common = options->common,
                         .study = options->study->name,
@@ -98,17 +104,25 @@ _Noreturn static void work(const struct options *options, const struct task *tas
                         .bed = task->bed,
                         .seed = (uint64_t)task->seed,
                         .scale = options->scale,
-                        .rounds = options->rounds ? options->rounds : task->bed->rounds};
-  char draft[4200];
+                        .rounds = options->rounds ? options->rounds : task->bed->rounds,
+                        .began = clock_seconds(),
+                        .planning = true};
   piece.common.threads = 1;
-  snprintf(draft, sizeof draft, "%s.part", task->path);
-  piece.csv = fopen(draft, "w");
-  if (!piece.csv) die("%s: %s", draft, strerror(errno));
-  score_header(piece.csv);
+  bool known = rows_read(&piece.old, task->path);
   piece_open(&piece);
   options->study->run(&piece);
-  piece_close(&piece);
+  piece.planning = false;
+  piece.csv = fopen(task->path, "a");
+  if (!piece.csv) die("%s: %s", task->path, strerror(errno));
+  if (!known) rows_write_header(piece.csv);
+  options->study->run(&piece);
+  char draft[4200]; /* the same rows in order, without those that no longer belong */
+  snprintf(draft, sizeof draft, "%s.part", task->path);
+  if (fclose(piece.csv) != 0 || !(piece.csv = fopen(draft, "w"))) die("%s: %s", draft, strerror(errno));
+  rows_write_header(piece.csv);
+  for (size_t i = 0; i < piece.kept.n; i++) rows_write(piece.csv, &piece.kept.row[i]);
   if (fclose(piece.csv) != 0 || rename(draft, task->path) != 0) die("%s: %s", task->path, strerror(errno));
+  piece_close(&piece);
   exit(EXIT_DONE);
 }
 
@@ -121,14 +135,14 @@ static void stop(int signal) {
 static void run_tasks(const struct options *options, int count, struct task *tasks) {
   int cores = options->common.threads ? options->common.threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
   int next = 0, running = 0, finished = 0, failed = 0;
-  double began = now();
+  double began = clock_seconds();
   struct sigaction action = {.sa_handler = stop};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   while (finished < count && !(stopped && running == 0)) {
     while (running < cores && next < count && !stopped && !failed) {
       struct task *task = &tasks[next++];
-      task->started = now();
+      task->started = clock_seconds();
       fflush(NULL);
       task->pid = fork();
       if (task->pid < 0) die("no process for a piece: %s", strerror(errno));
@@ -154,15 +168,15 @@ static void run_tasks(const struct options *options, int count, struct task *tas
       running--;
       finished++;
       failed |= !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-      double gone = now() - began, left = gone / finished * (count - finished);
+      double gone = clock_seconds() - began, left = gone / finished * (count - finished);
       if (!options->common.quiet)
         fprintf(stderr, "%s %s seed %d: %s after %.0f s; %d of %d pieces, about %.0f min left\n", options->study->name,
-                tasks[i].bed->name, tasks[i].seed, failed ? "failed" : "done", now() - tasks[i].started, finished,
-                count, left / 60);
+                tasks[i].bed->name, tasks[i].seed, failed ? "failed" : "done", clock_seconds() - tasks[i].started,
+                finished, count, left / 60);
     }
   }
   if (stopped) {
-    fprintf(stderr, "bezdist: stopped; finished pieces and trained models are in %s; the same command goes on\n",
+    fprintf(stderr, "bezdist: stopped; rows measured and models trained so far are in %s; the same command goes on\n",
             options->out);
     exit(EXIT_INTERRUPTED);
   }
@@ -177,7 +191,7 @@ int cmd_study(int argc, char **argv) {
       .children = children,
       .args_doc = "NAME",
       .doc = "An experiment of docs/results.md: pieces (test bed x seed) side by side on all cores, each writing its "
-             "rows to DIR/NAME-DATA-SEED.csv when it is done; then a report over all rows there are. Stopped and "
+             "rows to DIR/NAME-DATA-SEED.csv as they are measured; then a report over all rows there are. Stopped and "
              "started again, it goes on where it was.\v"
              "Example: bezdist study accumulation --data moons-8gaussians --out build/study"};
   static struct options options = {.out = "build/study", .scale = 1};
@@ -210,11 +224,11 @@ int cmd_study(int argc, char **argv) {
       task->bed = &beds[b];
       task->seed = s;
       snprintf(task->path, sizeof task->path, "%s/%s-%s-%d.csv", options.out, options.study->name, beds[b].name, s);
-      if (access(task->path, F_OK) != 0) count++;
+      count++;
     }
   }
   if (!options.report_only) run_tasks(&options, count, tasks);
   free(tasks);
-  study_report(options.study->name, options.out);
+  study_report(options.study, options.out);
   return EXIT_DONE;
 }
