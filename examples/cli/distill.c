@@ -86,22 +86,15 @@ static void parse_weights(struct distill *distill, const char *text) {
   }
 }
 
-/* Index of text among names, or a usage error. */
-static int choice(const char *option, const char *text, const char *const *names) {
-  for (int i = 0; names[i]; i++)
-    if (!strcmp(text, names[i])) return i;
-  fprintf(stderr, "bezdist: %s: '%s' is not one of", option, text);
-  for (int i = 0; names[i]; i++) fprintf(stderr, " %s", names[i]);
-  fputc('\n', stderr);
-  exit(EXIT_USAGE);
-}
+static const struct name students[] = {
+    {"velocity", BZD_FLOW_VELOCITY}, {"control", BZD_FLOW_CONTROL}, {"endpoint", BZD_FLOW_ENDPOINT}, {0}};
+static const struct name combines[] = {{"velocity", BZD_COMBINE_VELOCITY}, {"mixture", BZD_COMBINE_MIXTURE}, {0}};
+static const struct name guides[] = {
+    {"fit", BZD_GUIDE_FIT}, {"control", BZD_GUIDE_CONTROL}, {"waypoint", BZD_GUIDE_WAYPOINT}, {0}};
+static const struct name inits[] = {{"teacher", false}, {"fresh", true}, {0}};
 
 static error_t parse(int key, char *text, struct argp_state *state) {
   struct distill *distill = state->input;
-  static const char *const students[] = {"velocity", "control", "endpoint", NULL};
-  static const char *const combines[] = {"velocity", "mixture", NULL};
-  static const char *const guides[] = {"fit", "control", "waypoint", NULL};
-  static const char *const inits[] = {"teacher", "fresh", NULL};
   switch (key) {
   case ARGP_KEY_INIT:
     state->child_inputs[0] = &distill->training;
@@ -111,24 +104,24 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     if (distill->teachers == MAX_TEACHERS) die_usage("--teacher: more than %d", MAX_TEACHERS);
     distill->teacher[distill->teachers++] = text;
     return 0;
-  case KEY_STUDENT: distill->kind = BZD_FLOW_VELOCITY + choice("--student", text, students); return 0;
+  case KEY_STUDENT: distill->kind = parse_name("--student", text, students); return 0;
   case KEY_DEGREE: distill->degree = (int32_t)parse_int("--degree", text, 1, 16); return 0;
-  case KEY_COMBINE: distill->combine = BZD_COMBINE_VELOCITY + choice("--combine", text, combines); return 0;
+  case KEY_COMBINE: distill->combine = parse_name("--combine", text, combines); return 0;
   case KEY_WEIGHTS: parse_weights(distill, text); return 0;
   case KEY_REAL: distill->real = text; return 0;
   case KEY_SOURCE: distill->start = text; return 0;
   case KEY_RHO: distill->rho = parse_real("--rho", text, 0, 1); return 0;
   case KEY_ROUNDS: distill->rounds = parse_int("--rounds", text, 1, 100); return 0;
-  case KEY_INIT: distill->fresh = choice("--init", text, inits) == 1; return 0;
+  case KEY_INIT: distill->fresh = parse_name("--init", text, inits); return 0;
   case KEY_POOL: distill->pool = parse_int("--pool", text, 0, (int64_t)1 << 32); return 0;
   case KEY_SOLVER:
-    distill->solver = solver_by_name(text);
-    if (distill->solver < 0 || distill->solver == BZD_SOLVER_CONTROL)
-      die_usage("--solver: '%s' is not euler, midpoint, heun, rk4 or dopri5", text);
+    distill->solver = parse_name("--solver", text, solvers);
+    if (distill->solver == BZD_SOLVER_CONTROL || distill->solver == BZD_SOLVER_REANCHOR)
+      die_usage("--solver: '%s' follows a student's curve, teachers need one of the others", text);
     return 0;
   case KEY_SOLVER_STEPS: distill->solver_steps = parse_int("--solver-steps", text, 1, 100000); return 0;
   case KEY_NODES: distill->nodes = parse_int("--nodes", text, 2, 4096); return 0;
-  case KEY_GUIDE: distill->guide = choice("--guide", text, guides); return 0;
+  case KEY_GUIDE: distill->guide = parse_name("--guide", text, guides); return 0;
   case KEY_GUIDANCE: distill->guidance = parse_real("--guidance", text, 0, 1000); return 0;
   default: return ARGP_ERR_UNKNOWN;
   }

@@ -84,9 +84,9 @@ int cmd_eval(int argc, char **argv) {
   if (!list) die("no memory");
   for (char *word = strtok_r(list, ",", &state); word; word = strtok_r(NULL, ",", &state)) {
     bzd_sample_config config;
-    int32_t solver = solver_by_name(word);
-    if (solver >= 0)
-      sampling_for(flow, solver, 0, eval.guidance, &config);
+    const struct name *solver = find_name(word, solvers);
+    if (solver)
+      sampling_for(flow, solver->value, 0, eval.guidance, &config);
     else
       sampling_for(flow, BZD_SOLVER_AUTO, parse_int("--nfe", word, 1, 1000000), eval.guidance, &config);
     config.seed = eval.common.seed;

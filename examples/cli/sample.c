@@ -55,10 +55,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case KEY_COUNT: sample->count = parse_int("--count", text, 1, (int64_t)1 << 32); return 0;
   case KEY_FIRST: sample->first = parse_int("--first", text, 0, (int64_t)1 << 60); return 0;
   case KEY_NFE: sample->nfe = parse_int("--nfe", text, 1, 1000000); return 0;
-  case KEY_SOLVER:
-    sample->solver = solver_by_name(text);
-    if (sample->solver < 0) die_usage("--solver: '%s' is not euler, midpoint, heun, rk4, dopri5 or control", text);
-    return 0;
+  case KEY_SOLVER: sample->solver = parse_name("--solver", text, solvers); return 0;
   case KEY_TOLERANCE: sample->tolerance = parse_real("--tolerance", text, 1e-9, 1); return 0;
   case KEY_FROM: sample->from = text; return 0;
   case KEY_BACKWARD: sample->backward = true; return 0;
