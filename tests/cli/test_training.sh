@@ -23,7 +23,7 @@ same "$(trained train $data --coupling transport)" "$(trained train $data --coup
 same "$(trained train $data)" "$(trained train $data --time uniform --loss mse --coupling independent)" "defaults by name"
 $bezdist train $data --out t.bzd --steps 40 $small >/dev/null
 compare "distill --teacher t.bzd --pool 128 --degree 3" "--loss gram" "--endpoint-weight 4" "--consistency 2" "--time u-shaped"
-compare "reflow --teacher t.bzd --pool 128" "--time logit-normal" "--at-grid 0.5"
+compare "reflow --teacher t.bzd --pool 128" "--time logit-normal" "--at-grid 0.5" "--windows 2"
 fails 2 "" train $data --out z.bzd --time sometimes
 grep -q "one of uniform, u-shaped, logit-normal, loss-aware" err.txt
 fails 2 "" train $data --out z.bzd --loss l1
