@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* bezdist study: pieces side by side, each in a process of its own with one thread. */
+#include "ideas.h"
 #include "studies.h"
 
 #include <errno.h>
@@ -36,7 +37,7 @@ struct options {
   const char *out, *data;
   int seeds, rounds, first_seed;
   double scale;
-  bool report_only;
+  bool report_only, ideas;
 };
 
 enum { KEY_OUT = 1, KEY_DATA, KEY_SEEDS, KEY_FIRST, KEY_ROUNDS, KEY_SCALE, KEY_REPORT };
@@ -64,6 +65,8 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case KEY_SCALE: options->scale = parse_real("--scale", text, 1e-4, 100); return 0;
   case KEY_REPORT: options->report_only = true; return 0;
   case ARGP_KEY_ARG:
+    options->ideas = strcmp(text, "ideas") == 0; /* the pictures of docs/math.md: no pieces, no rows */
+    if (options->ideas) return 0;
     for (int i = 0; i < study_count; i++)
       if (strcmp(text, studies[i].name) == 0) options->study = &studies[i];
     if (!options->study) {
@@ -196,6 +199,10 @@ int cmd_study(int argc, char **argv) {
              "Example: bezdist study accumulation --data moons-8gaussians --out build/study"};
   static struct options options = {.out = "build/study", .scale = 1};
   argp_parse(&argp, argc, argv, 0, NULL, &options);
+  if (options.ideas) {
+    study_ideas(&options.common, options.out);
+    return EXIT_DONE;
+  }
   if (!options.study) die_usage("study needs a name; 'bezdist study --help' says more");
   const char *list = options.data ? options.data : options.study->beds;
   for (const char *at = list; *at;) { /* every name must be known */
