@@ -146,7 +146,8 @@ BZD_API bzd_status bzd_flow_curve(const bzd_flow *flow, int64_t n, const float *
 typedef struct bzd_sample_config {
   uint32_t struct_size;     /* set by bzd_sample_config_init */
   int32_t solver;           /* BZD_SOLVER_, default AUTO */
-  int32_t steps;            /* fixed-step solvers: 1..1000000; 0 (default): CONTROL 4 (endpoint flows 1), others 16 */
+  int32_t steps;            /* fixed-step solvers: 1..1000000; 0 (default): CONTROL and REANCHOR 4 (endpoint flows 1),
+                               others 16 */
   int32_t grid_count;       /* 0 (default): equal steps; else 2..1000001 times in grid, and steps is ignored. Not with
                                DOPRI5, which chooses its own */
   const double *grid;       /* [grid_count] strictly monotone from t0 to t1, borrowed during the call */

@@ -249,8 +249,10 @@ static bzd_status guides_by_flows(const self *s, const work *w, bzdi_spent *spen
   memcpy(w->guides, w->states, bytes);
   memcpy(w->guides + s->source.degree * block, w->states + (s->states - 1) * block, bytes);
   for (int32_t g = 0; g < s->source.degree - 1; g++) {
-    bzdi_solve solve = {.solver = s->spec.solver,
-                        .steps = s->spec.steps,
+    const int32_t kind = s->guide[g]->kind; /* few-step students go as they are sampled by default */
+    const int few = kind == BZDI_FLOW_CONTROL || kind == BZDI_FLOW_ENDPOINT;
+    bzdi_solve solve = {.solver = few ? BZDI_SOLVER_CONTROL : s->spec.solver,
+                        .steps = kind == BZDI_FLOW_ENDPOINT ? 1 : few ? 4 : s->spec.steps,
                         .t0 = 0,
                         .t1 = 1,
                         .rtol = s->spec.rtol,
@@ -344,21 +346,21 @@ bzd_status bzdi_trajectory_paths(const bzd_source *source, int64_t n, const int6
 
 /* ---- Degree --------------------------------------------------------------------------------------------------- */
 
-/* Root mean square of state - curve over that of end - start. */
+/* Root mean square of state - curve over that of end - start, of all windows. */
 static bzd_status relative_residual(const self *s, const bzdi_fit *most, int32_t degree, const work *w,
                                     double *relative) {
   int64_t dim = s->source.item.dim, block = w->rows * dim;
   bzdi_fit *fit;
   BZDI_TRY(bzdi_fit_new(s->source.handle.context, degree, most->nodes, most->times, most->weights, most->ridge, &fit));
-  bzdi_fit_time_major(fit, w->rows, dim, w->states, w->paths);
-  bzdi_fit_residual(fit, w->rows, dim, w->states, 1, w->paths, w->residual);
-  bzdi_fit_free(fit);
   double residual = 0, chord = 0;
-  const float *end = w->states + (s->states - 1) * block;
-  for (int64_t r = 0; r < w->rows; r++) residual += w->residual[r] * w->residual[r];
-  for (int64_t i = 0; i < block; i++) chord += pow((double)end[i] - (double)w->states[i], 2);
-  residual /= (double)w->rows;
-  chord /= (double)block;
+  for (int32_t window = 0; window < s->spec.windows; window++) {
+    const float *start = w->states + window * (s->nodes - 1) * block, *end = start + (s->nodes - 1) * block;
+    bzdi_fit_time_major(fit, w->rows, dim, start, w->paths);
+    bzdi_fit_residual(fit, w->rows, dim, start, 1, w->paths, w->residual);
+    for (int64_t r = 0; r < w->rows; r++) residual += w->residual[r] * w->residual[r] / (double)w->rows;
+    for (int64_t i = 0; i < block; i++) chord += pow((double)end[i] - (double)start[i], 2) / (double)block;
+  }
+  bzdi_fit_free(fit);
   *relative = chord > 0 ? sqrt(residual / chord) : 0;
   return BZD_OK;
 }
@@ -372,7 +374,7 @@ bzd_status bzdi_trajectory_degree(bzdi_ensemble_source *s, const bzdi_fit *most,
   void *memory = bzdi_malloc(s->source.handle.context, carve(s, NULL, &w), 1);
   if (!memory) return bzdi_no_memory("source", carve(s, NULL, &w), 1);
   carve(s, memory, &w);
-  int32_t way = s->spec.rho >= 1 ? BACKWARDS : FORWARDS;
+  int32_t way = s->spec.rho > 0.5 ? BACKWARDS : FORWARDS; /* the more frequent one is soon found often enough */
   int64_t found = 0;
   for (int64_t i = 0; found < n; i++)
     if (way_of(s, i) == way) index[found++] = i * s->spec.windows;
