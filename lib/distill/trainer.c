@@ -299,8 +299,8 @@ static bzd_status choose(const bzd_trainer *trainer, int32_t which, const float 
 }
 
 bzdi_flow_shape bzdi_trainer_shape(const bzd_trainer *trainer) {
-  return (bzdi_flow_shape){trainer->kind, trainer->degree, trainer->generation,
-                           trainer->item, trainer->meta,   trainer->net};
+  int32_t generation = trainer->step > 0 ? trainer->source->generation : trainer->generation;
+  return (bzdi_flow_shape){trainer->kind, trainer->degree, generation, trainer->item, trainer->meta, trainer->net};
 }
 
 bzd_status bzdi_trainer_flow(const bzd_trainer *trainer, int32_t which, bzd_flow **out) {
@@ -308,7 +308,6 @@ bzd_status bzdi_trainer_flow(const bzd_trainer *trainer, int32_t which, bzd_flow
   *out = NULL;
   BZDI_TRY(choose(trainer, which, &weights));
   bzdi_flow_shape shape = bzdi_trainer_shape(trainer);
-  if (trainer->step > 0) shape.generation = trainer->source->generation;
   return bzdi_flow_new_net(trainer->handle.context, &shape, weights, out);
 }
 
