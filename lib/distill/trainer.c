@@ -170,6 +170,12 @@ static void to_span(int64_t n, int64_t width, const float *span, float *t, float
   }
 }
 
+/* Back to the curve's own time, in which times are drawn. */
+static void from_span(int64_t n, const float *span, float *t) {
+  for (int64_t r = 0; r < n; r++)
+    t[r] = fmaxf(0, fminf((t[r] - span[2 * r]) / (span[2 * r + 1] - span[2 * r]), 0.99999994f));
+}
+
 static void target_task(void *arg, int64_t i, int32_t slot) {
   const target_job *j = arg;
   const bzdi_net *net = j->trainer->net;
@@ -252,7 +258,10 @@ static bzd_status one_step(bzd_trainer *trainer) {
   int64_t k = ++trainer->step;
   bzdi_adam_step(context, &config->adam, k, norm, net->count, trainer->grad, trainer->weights, trainer->moment1,
                  trainer->moment2, trainer->ema);
-  if (w.row_loss) bzdi_times_learn(&trainer->seen, rows.n, w.t, w.row_loss);
+  if (w.row_loss) {
+    if (w.span) from_span(rows.n, w.span, w.t);
+    bzdi_times_learn(&trainer->seen, rows.n, w.t, w.row_loss);
+  }
   trainer->loss = loss;
   trainer->norm = norm;
   trainer->rate = bzdi_adam_rate(&config->adam, k);
