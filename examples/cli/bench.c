@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct work {
   const char *name;
@@ -39,12 +38,6 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   }
 }
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static int ascending(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
@@ -56,13 +49,13 @@ typedef void (*piece)(void *state);
 static double median_us(piece run, void *state) {
   enum { REPEATS = 7 };
   for (int i = 0; i < 3; i++) run(state);
-  double start = now(), times[REPEATS];
+  double start = clock_seconds(), times[REPEATS];
   run(state);
-  int loops = (int)(0.15 / (now() - start + 1e-7)) + 1;
+  int loops = (int)(0.15 / (clock_seconds() - start + 1e-7)) + 1;
   for (int r = 0; r < REPEATS; r++) {
-    start = now();
+    start = clock_seconds();
     for (int i = 0; i < loops; i++) run(state);
-    times[r] = (now() - start) / loops;
+    times[r] = (clock_seconds() - start) / loops;
   }
   qsort(times, REPEATS, sizeof times[0], ascending);
   return times[REPEATS / 2] * 1e6;

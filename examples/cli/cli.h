@@ -28,8 +28,15 @@ void common_finish(struct common *common);
 int64_t parse_int(const char *option, const char *text, int64_t low, int64_t high);
 double parse_real(const char *option, const char *text, double low, double high);
 uint64_t parse_seed(const char *option, const char *text);
-/* Place of text in a NULL-terminated list. */
-int parse_name(const char *option, const char *text, const char *const *names);
+/* Numbers A,B,..: at most `most` of them into values; returns how many. */
+int parse_reals(const char *option, const char *text, double low, double high, int most, double *values);
+/* A word of the command line and what it stands for in the library; tables end with {0}. */
+struct name {
+  const char *text;
+  int32_t value;
+};
+const struct name *find_name(const char *text, const struct name *names); /* NULL: not there */
+int32_t parse_name(const char *option, const char *text, const struct name *names);
 
 /* ---- Failing (options.c) ------------------------------------------------------------------------------------- */
 
@@ -59,6 +66,8 @@ void progress_end(struct progress *progress); /* clears or ends the line */
 /* From now on the first Ctrl-C or SIGTERM sets a flag that progress_show turns into a stop; a second one kills. */
 void interrupt_catch(void);
 bool interrupted(void);
+/* Seconds since some moment. */
+double clock_seconds(void);
 
 /* ---- Data (input.c, toy.c, idx.c, npy.c) --------------------------------------------------------------------- */
 
@@ -110,12 +119,13 @@ void write_atomic(const char *path, const void *data, size_t size);
 
 /* ---- Models -------------------------------------------------------------------------------------------------- */
 
-/* Solver by name ("euler" .. "control"), or -1. */
-int solver_by_name(const char *name);
+extern const struct name solvers[]; /* "euler" .. "reanchor" */
 const char *solver_name(int32_t solver);
 /* Numbers of one set of samples against real ones, by cli.md's keys, as a JSON object; prefix "" or "floor_". */
 json_t *metrics_json(const struct common *common, int64_t dim, int64_t n, const float *a, int64_t m, const float *b,
                      const char *prefix);
+/* Measures of the flow itself (not of an endpoint flow), with paths from noise to the data, over this many rows. */
+json_t *flow_metrics_json(const struct common *common, const bzd_flow *flow, const bzd_data *data, int64_t rows);
 /* A table for people from JSON objects with the same keys: aligned columns; or one object per line with --json. */
 void print_rows(const struct common *common, json_t *rows, const char *const *keys);
 

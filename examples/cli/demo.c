@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 enum { KEY_OUT = 1, KEY_DATA, KEY_MINUTES };
 
@@ -31,12 +30,6 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   }
 }
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 const char *demo_path(const struct demo *demo, const char *name) {
   static char path[4096];
   snprintf(path, sizeof path, "%s/%s", demo->out, name);
@@ -56,7 +49,7 @@ static bzd_flow *train(struct demo *demo, const char *name, const bzd_source *so
   bzd_flow_destroy(student);
   struct progress progress = {.title = name, .quiet = demo->common.quiet, .curve = json_array()};
   json_object_set_new(demo->curves, name, progress.curve);
-  double start = now();
+  double start = clock_seconds();
   bzd_status status = bzd_trainer_run(trainer, 0, progress_show, &progress);
   progress_end(&progress);
   if (status != BZD_E_CANCELLED) must(status, name);
@@ -78,7 +71,7 @@ static bzd_flow *train(struct demo *demo, const char *name, const bzd_source *so
   }
   bzd_trainer_destroy(trainer);
   if (!demo->common.json && !demo->common.quiet)
-    fprintf(stderr, "%-18s %lld steps in %.0f s\n", name, (long long)steps, now() - start);
+    fprintf(stderr, "%-18s %lld steps in %.0f s\n", name, (long long)steps, clock_seconds() - start);
   return flow;
 }
 
@@ -263,7 +256,7 @@ int cmd_demo(int argc, char **argv) {
   argp_parse(&argp, argc, argv, 0, NULL, &demo);
   common_start(&demo.common);
   interrupt_catch();
-  double start = now();
+  double start = clock_seconds();
   prepare(&demo);
   uint64_t seed = demo.common.seed;
 
@@ -298,14 +291,14 @@ int cmd_demo(int argc, char **argv) {
                 (json_int_t)seed, "train", (json_int_t)demo.train, "test", (json_int_t)demo.test, "teacher_steps",
                 (json_int_t)demo.teacher_steps, "student_steps", (json_int_t)demo.student_steps, "paths",
                 (json_int_t)demo.paths, "samples", DEMO_SAMPLES, "threads", bzd_context_threads(demo.common.context),
-                "seconds", now() - start, "scores", demo.scores, "nearest", demo.nearest, "losses", demo.curves);
+                "seconds", clock_seconds() - start, "scores", demo.scores, "nearest", demo.nearest, "losses", demo.curves);
   char *json = json_dumps(demo.metrics, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
   if (!json) die("no memory for metrics.json");
   write_atomic(demo_path(&demo, "metrics.json"), json, strlen(json));
   free(json);
   demo_report(&demo, teacher[0], bezier, curves);
   print_tables(&demo);
-  if (!demo.common.json) printf("\n%.0f s; open %s\n", now() - start, demo_path(&demo, "report.html"));
+  if (!demo.common.json) printf("\n%.0f s; open %s\n", clock_seconds() - start, demo_path(&demo, "report.html"));
 
   for (int m = 0; m < DEMO_TEACHERS; m++) bzd_flow_destroy(teacher[m]);
   bzd_flow_destroy(bezier);

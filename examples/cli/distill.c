@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* bezdist distill and reflow: a student along Bezier paths of its teachers' trajectories. */
-#include "training.h"
+#include "distill.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { MAX_TEACHERS = 64 };
-
-struct distill {
-  struct training training;
-  bool reflow;
-  const char *teacher[MAX_TEACHERS];
-  int teachers;
-  int32_t kind, degree, combine, rule, solver, guide;
-  double fixed[MAX_TEACHERS], guidance, rho;
-  int fixed_count;
-  bool fresh;
-  const char *real, *start;
-  int64_t rounds, pool, nodes, solver_steps;
-};
 
 enum {
   KEY_TEACHER = 1,
@@ -36,14 +20,25 @@ enum {
   KEY_SOLVER_STEPS,
   KEY_NODES,
   KEY_GUIDE,
+  KEY_GUIDES,
   KEY_GUIDANCE,
-  KEY_SOURCE
+  KEY_SOURCE,
+  KEY_TOLERANCE,
+  KEY_WINDOWS,
+  KEY_VISITOR,
+  KEY_VISIT_STEPS
 };
 
 static const struct argp_option shared_options[] = {
     {"teacher", KEY_TEACHER, "M.bzd", 0, "Teacher; give it several times for an ensemble", 0},
     {"source", KEY_SOURCE, "DATA", 0, "Start from these rows instead of noise", 0},
-    {"real", KEY_REAL, "DATA", 0, "Real data: anchors paths (--rho) and gives conditions", 0},
+    {"combine", KEY_COMBINE, "NAME", 0,
+     "How teachers combine: velocity (default), any-velocity, mixture, select or endpoint", 0},
+    {"weights", KEY_WEIGHTS, "NAME", 0,
+     "Weights of the teachers: uniform (default), fixed:A,B,.., error, variance, consensus or medoid; error and "
+     "variance learn from a fifth of --real's rows",
+     0},
+    {"real", KEY_REAL, "DATA", 0, "Real data: anchors paths (--rho), gives conditions, weighs teachers (--weights)", 0},
     {"rho", KEY_RHO, "F", 0, "Fraction of paths integrated backwards from real rows (default 0; 0.5 with --real)", 0},
     {"rounds", KEY_ROUNDS, "N", 0, "Rounds; each one's student teaches the next (default 1)", 0},
     {"init", KEY_INIT, "teacher|fresh", 0, "Initial weights (default teacher)", 0},
@@ -51,57 +46,64 @@ static const struct argp_option shared_options[] = {
     {"solver", KEY_SOLVER, "NAME", 0, "Of the teacher's trajectories (default rk4)", 0},
     {"solver-steps", KEY_SOLVER_STEPS, "N", 0, "Steps of a trajectory (default 16)", 0},
     {"guidance", KEY_GUIDANCE, "F", 0, "Guidance of the teachers (default 1)", 0},
+    {"windows", KEY_WINDOWS, "K", 0, "Cut trajectories into K windows, a path each (default 1); velocity students", 0},
+    {"visitor", KEY_VISITOR, "S.bzd", 0, "On-policy paths: from states that this student reaches", 0},
+    {"visit-steps", KEY_VISIT_STEPS, "N", 0, "Steps of its sampler, of which it goes 0..N-1 (default 4)", 0},
     {0},
 };
 /* What reflow fixes to degree 1 and a velocity student. */
 static const struct argp_option distill_options[] = {
     {"student", KEY_STUDENT, "control|endpoint|velocity", 0, "Kind of student (default control)", 0},
-    {"degree", KEY_DEGREE, "N", 0, "Degree of the paths, 1..16 (default 2)", 0},
-    {"combine", KEY_COMBINE, "velocity|mixture", 0, "How teachers combine (default velocity)", 0},
-    {"weights", KEY_WEIGHTS, "uniform|fixed:A,B,..|consensus", 0, "Weights of the teachers (default uniform)", 0},
+    {"degree", KEY_DEGREE, "N|auto", 0, "Degree of the paths, 1..16 (default 2); auto: by --tolerance, at most 8", 0},
+    {"tolerance", KEY_TOLERANCE, "F", 0,
+     "Of --degree auto: largest residual of the fit over the distance travelled (default 0.01)", 0},
     {"nodes", KEY_NODES, "N", 0, "States per trajectory that are fitted (default 17)", 0},
     {"guide", KEY_GUIDE, "fit|control|waypoint", 0,
-     "Interior points: fit of the trajectory, its states as control points, or passed (default fit)", 0},
+     "Interior points: fit of the trajectory (default), or its states as control points, or passed", 0},
+    {"guides", KEY_GUIDES, "A.bzd[,B.bzd]", 0,
+     "Flows whose ends are the interior points instead, one for each (--guide control by default)", 0},
     {0},
 };
 
+static const struct name students[] = {
+    {"velocity", BZD_FLOW_VELOCITY}, {"control", BZD_FLOW_CONTROL}, {"endpoint", BZD_FLOW_ENDPOINT}, {0}};
+static const struct name combines[] = {
+    {"velocity", BZD_COMBINE_VELOCITY}, {"mixture", BZD_COMBINE_MIXTURE},           {"select", BZD_COMBINE_SELECT},
+    {"endpoint", BZD_COMBINE_ENDPOINT}, {"any-velocity", BZD_COMBINE_ANY_VELOCITY}, {0}};
+static const struct name rules[] = {{"uniform", BZD_RULE_UNIFORM},
+                                    {"fixed:A,B,..", BZD_RULE_FIXED},
+                                    {"error", BZD_RULE_ERROR},
+                                    {"variance", BZD_RULE_VARIANCE},
+                                    {"consensus", BZD_RULE_CONSENSUS},
+                                    {"medoid", BZD_RULE_MEDOID},
+                                    {0}};
+static const struct name guides[] = {
+    {"fit", BZD_GUIDE_FIT}, {"control", BZD_GUIDE_CONTROL}, {"waypoint", BZD_GUIDE_WAYPOINT}, {0}};
+static const struct name inits[] = {{"teacher", false}, {"fresh", true}, {0}};
+
 static void parse_weights(struct distill *distill, const char *text) {
-  distill->fixed_count = 0;
-  if (!strcmp(text, "uniform")) {
-    distill->rule = BZD_RULE_UNIFORM;
-  } else if (!strcmp(text, "consensus")) {
-    distill->rule = BZD_RULE_CONSENSUS;
-  } else if (!strncmp(text, "fixed:", 6)) {
-    distill->rule = BZD_RULE_FIXED;
-    for (const char *at = text + 6; *at;) {
-      char *end;
-      double value = strtod(at, &end);
-      if (end == at || (*end && *end != ',') || distill->fixed_count == MAX_TEACHERS)
-        die_usage("--weights: '%s' is not fixed:A,B,.. with a number for each teacher", text);
-      distill->fixed[distill->fixed_count++] = value;
-      at = *end ? end + 1 : end;
-    }
-  } else {
-    die_usage("--weights: '%s' is not uniform, consensus or fixed:A,B,..", text);
+  if (strncmp(text, "fixed:", 6) != 0) {
+    distill->rule = parse_name("--weights", text, rules);
+    return;
   }
+  distill->rule = BZD_RULE_FIXED;
+  distill->fixed_count = parse_reals("--weights fixed", text + 6, 0, 1e30, MAX_TEACHERS, distill->fixed);
 }
 
-/* Index of text among names, or a usage error. */
-static int choice(const char *option, const char *text, const char *const *names) {
-  for (int i = 0; names[i]; i++)
-    if (!strcmp(text, names[i])) return i;
-  fprintf(stderr, "bezdist: %s: '%s' is not one of", option, text);
-  for (int i = 0; names[i]; i++) fprintf(stderr, " %s", names[i]);
-  fputc('\n', stderr);
-  exit(EXIT_USAGE);
+static void parse_guides(struct distill *distill, const char *text) {
+  char *state = NULL;
+  free(distill->guide_names);
+  distill->guide_names = strdup(text);
+  if (!distill->guide_names) die("no memory");
+  distill->guide_count = 0;
+  for (char *word = strtok_r(distill->guide_names, ",", &state); word; word = strtok_r(NULL, ",", &state)) {
+    if (distill->guide_count == MAX_GUIDES) die_usage("--guides: '%s' is not A.bzd or A.bzd,B.bzd", text);
+    distill->guides[distill->guide_count++] = word;
+  }
 }
 
 static error_t parse(int key, char *text, struct argp_state *state) {
   struct distill *distill = state->input;
-  static const char *const students[] = {"velocity", "control", "endpoint", NULL};
-  static const char *const combines[] = {"velocity", "mixture", NULL};
-  static const char *const guides[] = {"fit", "control", "waypoint", NULL};
-  static const char *const inits[] = {"teacher", "fresh", NULL};
   switch (key) {
   case ARGP_KEY_INIT:
     state->child_inputs[0] = &distill->training;
@@ -111,101 +113,99 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     if (distill->teachers == MAX_TEACHERS) die_usage("--teacher: more than %d", MAX_TEACHERS);
     distill->teacher[distill->teachers++] = text;
     return 0;
-  case KEY_STUDENT: distill->kind = BZD_FLOW_VELOCITY + choice("--student", text, students); return 0;
-  case KEY_DEGREE: distill->degree = (int32_t)parse_int("--degree", text, 1, 16); return 0;
-  case KEY_COMBINE: distill->combine = BZD_COMBINE_VELOCITY + choice("--combine", text, combines); return 0;
+  case KEY_STUDENT: distill->kind = parse_name("--student", text, students); return 0;
+  case KEY_DEGREE: distill->degree = strcmp(text, "auto") ? (int32_t)parse_int("--degree", text, 1, 16) : 0; return 0;
+  case KEY_TOLERANCE: distill->tolerance = parse_real("--tolerance", text, 1e-9, 1e6); return 0;
+  case KEY_COMBINE: distill->combine = parse_name("--combine", text, combines); return 0;
   case KEY_WEIGHTS: parse_weights(distill, text); return 0;
   case KEY_REAL: distill->real = text; return 0;
   case KEY_SOURCE: distill->start = text; return 0;
   case KEY_RHO: distill->rho = parse_real("--rho", text, 0, 1); return 0;
   case KEY_ROUNDS: distill->rounds = parse_int("--rounds", text, 1, 100); return 0;
-  case KEY_INIT: distill->fresh = choice("--init", text, inits) == 1; return 0;
+  case KEY_INIT: distill->fresh = parse_name("--init", text, inits); return 0;
   case KEY_POOL: distill->pool = parse_int("--pool", text, 0, (int64_t)1 << 32); return 0;
   case KEY_SOLVER:
-    distill->solver = solver_by_name(text);
-    if (distill->solver < 0 || distill->solver == BZD_SOLVER_CONTROL)
-      die_usage("--solver: '%s' is not euler, midpoint, heun, rk4 or dopri5", text);
+    distill->solver = parse_name("--solver", text, solvers);
+    if (distill->solver == BZD_SOLVER_CONTROL || distill->solver == BZD_SOLVER_REANCHOR)
+      die_usage("--solver: '%s' follows a student's curve, teachers need one of the others", text);
     return 0;
   case KEY_SOLVER_STEPS: distill->solver_steps = parse_int("--solver-steps", text, 1, 100000); return 0;
   case KEY_NODES: distill->nodes = parse_int("--nodes", text, 2, 4096); return 0;
-  case KEY_GUIDE: distill->guide = choice("--guide", text, guides); return 0;
+  case KEY_GUIDE: distill->guide = parse_name("--guide", text, guides); return 0;
+  case KEY_GUIDES: parse_guides(distill, text); return 0;
+  case KEY_WINDOWS: distill->windows = parse_int("--windows", text, 1, 256); return 0;
+  case KEY_VISITOR: distill->visitor = text; return 0;
+  case KEY_VISIT_STEPS: distill->visit_steps = parse_int("--visit-steps", text, 1, 1024); return 0;
   case KEY_GUIDANCE: distill->guidance = parse_real("--guidance", text, 0, 1000); return 0;
   default: return ARGP_ERR_UNKNOWN;
   }
 }
 
-static bzd_source *make_source(const struct distill *distill, const bzd_ensemble *ensemble, const bzd_data *real,
-                               const bzd_data *start) {
-  bzd_fitter_config fitter_config;
-  must(bzd_fitter_config_init(&fitter_config, sizeof fitter_config), NULL);
-  fitter_config.degree = distill->degree;
-  fitter_config.nodes = (int32_t)(distill->degree == 1 ? 2 : distill->nodes);
-  bzd_fitter *fitter;
-  must(bzd_fitter_create(distill->training.common.context, &fitter_config, &fitter), "--degree, --nodes");
-  bzd_ensemble_source_config config;
-  must(bzd_ensemble_source_config_init(&config, sizeof config), NULL);
-  config.guide = distill->guide;
-  if (distill->degree == 2) config.guide_times[0] = 0.5;
-  config.seed = distill->training.common.seed;
-  config.start = start;
-  config.real = real;
-  config.rho = distill->rho >= 0 ? distill->rho : real ? 0.5 : 0;
-  config.solver = distill->solver;
-  config.steps = (int32_t)distill->solver_steps;
-  bzd_source *source;
-  must(bzd_source_create_ensemble(ensemble, fitter, &config, &source), NULL);
-  bzd_fitter_destroy(fitter);
-  if (distill->pool == 0) return source;
-  struct progress progress = {.title = "paths", .quiet = distill->training.common.quiet};
-  bzd_source *pool;
-  interrupt_catch();
-  bzd_status status =
-      bzd_source_create_pool(source, 0, distill->pool, distill->training.common.seed, progress_show, &progress, &pool);
-  progress_end(&progress);
-  if (status == BZD_E_CANCELLED && interrupted()) {
-    fprintf(stderr, "bezdist: stopped while paths were made; nothing was written\n");
-    exit(EXIT_INTERRUPTED);
-  }
-  must(status, "paths");
-  bzd_source_destroy(source);
-  return pool;
+/* What does not go together, before anything is read; fills in what depends on other options. */
+static void check(struct distill *distill) {
+  if (!distill->teachers || !distill->training.out)
+    die_usage("%s needs --teacher and --out", distill->reflow ? "reflow" : "distill");
+  if (distill_learns(distill) && !distill->real)
+    die_usage("--weights error and variance learn from real data: give --real");
+  bool averages = distill->combine == BZD_COMBINE_VELOCITY || distill->combine == BZD_COMBINE_ANY_VELOCITY;
+  bool velocities =
+      distill->rule == BZD_RULE_VARIANCE || distill->rule == BZD_RULE_CONSENSUS || distill->rule == BZD_RULE_MEDOID;
+  if (velocities && !averages)
+    die_usage("--weights variance, consensus and medoid weigh velocities: --combine velocity or any-velocity");
+  if (distill->tolerance > 0 && distill->degree) die_usage("--tolerance goes with --degree auto");
+  if (distill->tolerance == 0) distill->tolerance = 0.01;
+  if (distill->guide < 0) distill->guide = distill->guide_count ? BZD_GUIDE_CONTROL : BZD_GUIDE_FIT;
+  if (distill->guide != BZD_GUIDE_FIT && !distill->degree) die_usage("--degree auto goes with --guide fit");
+  if (distill->guide_count && distill->guide == BZD_GUIDE_FIT) die_usage("--guides do not go with --guide fit");
+  if (distill->guide_count && distill->guide_count != distill->degree - 1)
+    die_usage("--guides: %d flows, --degree %d has %d interior points", distill->guide_count, distill->degree,
+              distill->degree - 1);
+  if (distill->windows > 1 && distill->kind != BZD_FLOW_VELOCITY)
+    die_usage("--windows %lld: only --student velocity learns paths that end before t = 1",
+              (long long)distill->windows);
+  if (distill->visit_steps && !distill->visitor) die_usage("--visit-steps goes with --visitor");
+  if (!distill->visit_steps) distill->visit_steps = 4;
 }
 
-static bzd_ensemble *make_ensemble(const struct distill *distill, int count, bzd_flow *const *teachers) {
-  bzd_ensemble_config config;
-  must(bzd_ensemble_config_init(&config, sizeof config), NULL);
-  double guidance[MAX_TEACHERS];
-  for (int i = 0; i < count; i++) guidance[i] = distill->guidance;
-  config.combine = distill->combine;
+/* A student with the teacher's weights; with --init fresh of the size of --net. */
+static bzd_flow *make_student(const struct distill *distill, const bzd_flow *teacher, int32_t degree) {
+  bzd_flow *student;
+  if (!distill->fresh) {
+    must(bzd_flow_create_from(teacher, distill->kind, degree, &student), NULL);
+    return student;
+  }
+  bzd_flow_info info = {.struct_size = sizeof info};
+  must(bzd_flow_get_info(teacher, &info), NULL);
+  bzd_flow_config config;
+  must(bzd_flow_config_init(&config, sizeof config), NULL);
+  float *scale = must_alloc((size_t)info.dim, sizeof(float)), *offset = must_alloc((size_t)info.dim, sizeof(float));
+  must(bzd_flow_get_affine(teacher, scale, offset), NULL);
+  config.kind = distill->kind;
+  config.degree = degree;
+  config.layers = distill->training.layers;
+  config.width = distill->training.width;
+  config.dim = info.dim;
+  config.cond_dim = info.cond_dim;
   config.seed = distill->training.common.seed;
-  if (count > 1) config.rule = distill->rule;
-  config.fixed = count > 1 && distill->rule == BZD_RULE_FIXED ? distill->fixed : NULL;
-  config.guidance = guidance;
-  if (config.fixed && distill->fixed_count != count)
-    die("--weights: %d numbers for %d teachers", distill->fixed_count, count);
-  bzd_ensemble *ensemble;
-  must(bzd_ensemble_create(distill->training.common.context, &config, count, (const bzd_flow *const *)teachers,
-                           &ensemble),
-       NULL);
-  return ensemble;
+  config.item_ndim = info.item_ndim;
+  memcpy(config.item_shape, info.item_shape, sizeof config.item_shape);
+  if (info.has_affine) config.scale = scale, config.offset = offset;
+  must(bzd_flow_create(distill->training.common.context, &config, &student), "--net");
+  free(scale);
+  free(offset);
+  return student;
 }
 
 static int run(struct distill *distill) {
   struct training *training = &distill->training;
   struct common *common = &training->common;
-  if (!distill->teachers || !training->out)
-    die_usage("%s needs --teacher and --out", distill->reflow ? "reflow" : "distill");
+  check(distill);
   common_start(common);
   bzd_flow *teacher[MAX_TEACHERS];
   int count = distill->teachers;
   for (int i = 0; i < count; i++) must(bzd_flow_load(common->context, distill->teacher[i], &teacher[i]), NULL);
-  struct set real_set = {0}, start_set = {0};
-  if (distill->real)
-    set_read(&real_set, distill->real, training->labels, training->condition, training->toy_count, common->seed);
-  if (distill->start) set_read(&start_set, distill->start, NULL, NULL, training->toy_count, common->seed + 1);
-  bzd_data *real = distill->real ? set_data(common, &real_set, 0, real_set.n) : NULL,
-           *start = distill->start ? set_data(common, &start_set, 0, start_set.n) : NULL;
-
+  struct companions with;
+  companions_load(&with, distill);
   for (int64_t round = 1; round <= distill->rounds; round++) {
     char path[4096], title[64];
     if (round < distill->rounds)
@@ -216,46 +216,21 @@ static int run(struct distill *distill) {
       snprintf(title, sizeof title, "round %lld of %lld", (long long)round, (long long)distill->rounds);
     else
       snprintf(title, sizeof title, "%s", distill->reflow ? "reflow" : "distill");
-    bzd_ensemble *ensemble = make_ensemble(distill, count, teacher);
-    bzd_source *source = make_source(distill, ensemble, real, start);
-    bzd_flow *student;
-    if (distill->fresh) { /* the teacher's item and condition, the size of --net */
-      bzd_flow_info info = {.struct_size = sizeof info};
-      must(bzd_flow_get_info(teacher[0], &info), NULL);
-      bzd_flow_config config;
-      must(bzd_flow_config_init(&config, sizeof config), NULL);
-      float *scale = must_alloc((size_t)info.dim, sizeof(float)), *offset = must_alloc((size_t)info.dim, sizeof(float));
-      must(bzd_flow_get_affine(teacher[0], scale, offset), NULL);
-      config.kind = distill->kind;
-      config.degree = distill->degree;
-      config.layers = training->layers;
-      config.width = training->width;
-      config.dim = info.dim;
-      config.cond_dim = info.cond_dim;
-      config.seed = common->seed;
-      config.item_ndim = info.item_ndim;
-      memcpy(config.item_shape, info.item_shape, sizeof config.item_shape);
-      if (info.has_affine) config.scale = scale, config.offset = offset;
-      must(bzd_flow_create(common->context, &config, &student), "--net");
-      free(scale);
-      free(offset);
-    } else {
-      must(bzd_flow_create_from(teacher[0], distill->kind, distill->degree, &student), NULL);
-    }
+    bzd_source *source = distill_paths(distill, &with, count, teacher);
+    bzd_source_info info = {.struct_size = sizeof info};
+    must(bzd_source_get_info(source, &info), NULL);
+    bzd_flow *student = make_student(distill, teacher[0], info.degree);
     must(bzd_flow_set_metadata(student, "teacher", distill->teacher[0]), NULL);
     bzd_flow *trained = training_run(training, title, source, student, path);
     bzd_flow_destroy(student);
     bzd_source_destroy(source);
-    bzd_ensemble_destroy(ensemble);
     for (int i = 0; i < count; i++) bzd_flow_destroy(teacher[i]);
     teacher[0] = trained;
     count = 1;
   }
   bzd_flow_destroy(teacher[0]);
-  bzd_data_destroy(real);
-  bzd_data_destroy(start);
-  set_free(&real_set);
-  set_free(&start_set);
+  companions_free(&with);
+  free(distill->guide_names);
   common_finish(common);
   return EXIT_DONE;
 }
@@ -281,6 +256,8 @@ static void defaults(struct distill *distill, char **argv) {
   distill->rounds = 1;
   distill->pool = 65536;
   distill->rho = -1;
+  distill->guide = -1;
+  distill->windows = 1;
 }
 
 static const struct argp_child children[] = {{&training_argp, 0, NULL, 10}, {&shared_argp, 0, NULL, 5}, {0}};

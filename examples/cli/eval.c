@@ -56,7 +56,9 @@ int cmd_eval(int argc, char **argv) {
   bzd_flow_info info = {.struct_size = sizeof info};
   must(bzd_flow_get_info(flow, &info), NULL);
   struct set set;
-  set_read(&set, eval.data, eval.labels, eval.condition, 0, eval.common.seed + 1000); /* rows training did not see */
+  bool conditional = info.cond_dim > 0;
+  uint64_t unseen = eval.common.seed + 1000; /* rows of toy sets that training did not see */
+  set_read(&set, eval.data, conditional ? eval.labels : NULL, conditional ? eval.condition : NULL, 0, unseen);
   if (set.dim != info.dim)
     die("%s: rows of %lld numbers, the model has %lld", eval.data, (long long)set.dim, (long long)info.dim);
   set_shuffle(&set, eval.common.seed);
@@ -67,8 +69,8 @@ int cmd_eval(int argc, char **argv) {
   float *real = must_alloc((size_t)(2 * n * set.dim), sizeof(float)),
         *out = must_alloc((size_t)(n * set.dim), sizeof(float)), *cond = NULL;
   set_rows(&set, 0, 2 * n, real);
-  if (info.cond_dim && (set.labels || set.cond)) {
-    bzd_data *data = set_data(&eval.common, &set, 0, n);
+  bzd_data *data = set_data(&eval.common, &set, 0, n);
+  if (set.labels || set.cond) {
     bzd_data_info data_info = {.struct_size = sizeof data_info};
     must(bzd_data_get_info(data, &data_info), NULL);
     if (data_info.cond_dim != info.cond_dim)
@@ -76,17 +78,19 @@ int cmd_eval(int argc, char **argv) {
           (long long)info.cond_dim);
     cond = must_alloc((size_t)(n * info.cond_dim), sizeof(float));
     must(bzd_data_get_rows(data, 0, n, NULL, cond), NULL);
-    bzd_data_destroy(data);
   }
+  json_t *measures = NULL; /* of the field itself: not where it is guided or lacks its conditions */
+  if (info.kind != BZD_FLOW_ENDPOINT && eval.guidance == 1 && (!conditional || cond))
+    measures = flow_metrics_json(&eval.common, flow, data, n < 1024 ? n : 1024);
   json_t *rows = json_array(),
          *floor_row = metrics_json(&eval.common, set.dim, n, real + n * set.dim, n, real, "floor_");
   char *list = strdup(eval.nfe), *state = NULL;
   if (!list) die("no memory");
   for (char *word = strtok_r(list, ",", &state); word; word = strtok_r(NULL, ",", &state)) {
     bzd_sample_config config;
-    int32_t solver = solver_by_name(word);
-    if (solver >= 0)
-      sampling_for(flow, solver, 0, eval.guidance, &config);
+    const struct name *solver = find_name(word, solvers);
+    if (solver)
+      sampling_for(flow, solver->value, 0, eval.guidance, &config);
     else
       sampling_for(flow, BZD_SOLVER_AUTO, parse_int("--nfe", word, 1, 1000000), eval.guidance, &config);
     config.seed = eval.common.seed;
@@ -97,6 +101,7 @@ int cmd_eval(int argc, char **argv) {
     json_t *numbers = metrics_json(&eval.common, set.dim, n, out, n, real, "");
     json_object_update(row, numbers);
     json_object_update(row, floor_row);
+    if (measures) json_object_update(row, measures);
     json_object_set_new(row, "us_per_sample", json_real(result.seconds * 1e6 / (double)n));
     json_array_append_new(rows, row);
     json_decref(numbers);
@@ -105,6 +110,13 @@ int cmd_eval(int argc, char **argv) {
                                      "energy",    "frechet", "frechet_matched", "total_variance",
                                      "precision", "recall",  "us_per_sample",   NULL};
   print_rows(&eval.common, rows, keys);
+  if (!eval.common.json && measures) {
+    json_t *table = json_pack("[O]", measures);
+    static const char *const measure_keys[] = {"straightness", "arc_over_chord", "crossing_variance", "drift", NULL};
+    puts("the flow itself:");
+    print_rows(&eval.common, table, measure_keys);
+    json_decref(table);
+  }
   if (!eval.common.json) {
     json_t *floors = json_pack("[O]", floor_row);
     static const char *const floor_keys[] = {
@@ -115,6 +127,8 @@ int cmd_eval(int argc, char **argv) {
   }
   json_decref(rows);
   json_decref(floor_row);
+  json_decref(measures);
+  bzd_data_destroy(data);
   free(list);
   free(real);
   free(out);

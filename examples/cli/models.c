@@ -5,20 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = {"auto", "euler", "midpoint", "heun", "rk4", "dopri5", "control"};
-
-int solver_by_name(const char *name) {
-  for (int i = 1; i < (int)(sizeof names / sizeof names[0]); i++)
-    if (!strcmp(name, names[i])) return i;
-  return -1;
-}
+const struct name solvers[] = {
+    {"euler", BZD_SOLVER_EULER},     {"midpoint", BZD_SOLVER_MIDPOINT}, {"heun", BZD_SOLVER_HEUN},
+    {"rk4", BZD_SOLVER_RK4},         {"dopri5", BZD_SOLVER_DOPRI5},     {"dopri5-fixed", BZD_SOLVER_DOPRI5_FIXED},
+    {"control", BZD_SOLVER_CONTROL}, {"reanchor", BZD_SOLVER_REANCHOR}, {0}};
 
 const char *solver_name(int32_t solver) {
-  return solver >= 0 && solver < (int32_t)(sizeof names / sizeof names[0]) ? names[solver] : "?";
+  for (const struct name *name = solvers; name->text; name++)
+    if (name->value == solver) return name->text;
+  return "?";
 }
 
 void sampling_for(const bzd_flow *flow, int32_t solver, int64_t nfe, double guidance, bzd_sample_config *config) {
-  static const int stages[] = {1, 1, 2, 2, 4, 0, 1};
+  static const int stages[] = {
+      [BZD_SOLVER_EULER] = 1,  [BZD_SOLVER_MIDPOINT] = 2, [BZD_SOLVER_HEUN] = 2,         [BZD_SOLVER_RK4] = 4,
+      [BZD_SOLVER_DOPRI5] = 0, [BZD_SOLVER_CONTROL] = 1,  [BZD_SOLVER_DOPRI5_FIXED] = 6, [BZD_SOLVER_REANCHOR] = 1,
+  };
   bzd_flow_info info = {.struct_size = sizeof info};
   must(bzd_flow_get_info(flow, &info), NULL);
   bool curve = info.kind == BZD_FLOW_CONTROL || info.kind == BZD_FLOW_ENDPOINT;

@@ -70,12 +70,30 @@ uint64_t parse_seed(const char *option, const char *text) {
   return value;
 }
 
-int parse_name(const char *option, const char *text, const char *const *names) {
-  char list[256] = "";
-  for (int i = 0; names[i]; i++) {
-    if (strcmp(text, names[i]) == 0) return i;
-    snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", names[i]);
+int parse_reals(const char *option, const char *text, double low, double high, int most, double *values) {
+  const char *at = text;
+  for (int count = 0; count < most;) {
+    char *end;
+    double value = strtod(at, &end);
+    if (end == at || (*end && *end != ',') || !(value >= low && value <= high)) break;
+    values[count++] = value;
+    if (!*end) return count;
+    at = end + 1;
   }
+  die_usage("%s: '%s' is not a list A,B,.. of at most %d numbers in %g..%g", option, text, most, low, high);
+}
+
+const struct name *find_name(const char *text, const struct name *names) {
+  while (names->text && strcmp(text, names->text) != 0) names++;
+  return names->text ? names : NULL;
+}
+
+int32_t parse_name(const char *option, const char *text, const struct name *names) {
+  const struct name *found = find_name(text, names);
+  if (found) return found->value;
+  char list[256] = "";
+  for (const struct name *name = names; name->text; name++)
+    snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", name == names ? "" : ", ", name->text);
   die_usage("%s: '%s' is not one of %s", option, text, list);
 }
 

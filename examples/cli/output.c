@@ -103,6 +103,25 @@ json_t *metrics_json(const struct common *common, int64_t dim, int64_t n, const 
   return object;
 }
 
+json_t *flow_metrics_json(const struct common *common, const bzd_flow *flow, const bzd_data *data, int64_t rows) {
+  bzd_flow_metrics_config config;
+  must(bzd_flow_metrics_config_init(&config, sizeof config), NULL);
+  bzd_source *paths;
+  must(bzd_source_create_data(data, NULL, common->seed, &paths), NULL);
+  config.paths = paths;
+  config.real = data;
+  config.rows = rows;
+  bzd_flow_metrics result = {.struct_size = sizeof result};
+  must(bzd_metrics_flow(flow, &config, &result), "metrics of the flow");
+  bzd_source_destroy(paths);
+  json_t *object = json_object();
+  put(object, "", "straightness", result.straightness);
+  put(object, "", "arc_over_chord", result.arc_over_chord);
+  put(object, "", "crossing_variance", result.crossing_variance);
+  put(object, "", "drift", result.drift);
+  return object;
+}
+
 void make_folder(const char *path) {
   char part[4096];
   snprintf(part, sizeof part, "%s", path);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t caught;
@@ -23,6 +24,12 @@ void interrupt_catch(void) {
 }
 
 bool interrupted(void) { return caught != 0; }
+
+double clock_seconds(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
 
 static void print_time(char *out, size_t cap, double seconds) {
   long s = lround(seconds);

@@ -5,13 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_GRID = 1025 }; /* times of --grid */
+
 struct sample {
   struct common common;
   const char *model, *from, *out, *condition;
   int64_t count, nfe, label, first;
   int32_t solver;
-  double guidance, tolerance;
-  bool backward, data_units;
+  double guidance, tolerance, renoise; /* renoise < 0: not given */
+  double grid[MAX_GRID];
+  int grid_count;
+  bool grid_auto, backward, data_units;
 };
 
 enum {
@@ -27,7 +31,9 @@ enum {
   KEY_GUIDANCE,
   KEY_FIRST,
   KEY_UNITS,
-  KEY_TOLERANCE
+  KEY_TOLERANCE,
+  KEY_RENOISE,
+  KEY_GRID
 };
 
 static const struct argp_option options[] = {
@@ -35,7 +41,10 @@ static const struct argp_option options[] = {
     {"count", KEY_COUNT, "N", 0, "Number of samples (default 64; with --from: its rows)", 0},
     {"first", KEY_FIRST, "I", 0, "Number of the first sample (default 0)", 0},
     {"nfe", KEY_NFE, "K", 0, "Network evaluations per sample", 0},
-    {"solver", KEY_SOLVER, "NAME", 0, "euler, midpoint, heun, rk4, dopri5 or control", 0},
+    {"solver", KEY_SOLVER, "NAME", 0, "euler, midpoint, heun, rk4, dopri5, dopri5-fixed, control or reanchor", 0},
+    {"renoise", KEY_RENOISE, "F", 0, "Of reanchor: share of fresh noise in each step, 0..1 (default 0)", 0},
+    {"grid", KEY_GRID, "auto|T0,T1,..", 0,
+     "Times of the steps instead of equal ones; auto: of least error, in as many steps as --nfe says", 0},
     {"tolerance", KEY_TOLERANCE, "F", 0, "Of dopri5, relative and absolute (default 1e-4)", 0},
     {"from", KEY_FROM, "X.npy", 0, "Start from these points instead of noise", 0},
     {"backward", KEY_BACKWARD, NULL, 0, "From t = 1 to t = 0", 0},
@@ -55,9 +64,11 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case KEY_COUNT: sample->count = parse_int("--count", text, 1, (int64_t)1 << 32); return 0;
   case KEY_FIRST: sample->first = parse_int("--first", text, 0, (int64_t)1 << 60); return 0;
   case KEY_NFE: sample->nfe = parse_int("--nfe", text, 1, 1000000); return 0;
-  case KEY_SOLVER:
-    sample->solver = solver_by_name(text);
-    if (sample->solver < 0) die_usage("--solver: '%s' is not euler, midpoint, heun, rk4, dopri5 or control", text);
+  case KEY_SOLVER: sample->solver = parse_name("--solver", text, solvers); return 0;
+  case KEY_RENOISE: sample->renoise = parse_real("--renoise", text, 0, 1); return 0;
+  case KEY_GRID:
+    sample->grid_auto = !strcmp(text, "auto");
+    sample->grid_count = sample->grid_auto ? 0 : parse_reals("--grid", text, 0, 1, MAX_GRID, sample->grid);
     return 0;
   case KEY_TOLERANCE: sample->tolerance = parse_real("--tolerance", text, 1e-9, 1); return 0;
   case KEY_FROM: sample->from = text; return 0;
@@ -69,6 +80,40 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case KEY_OUT: sample->out = text; return 0;
   default: return ARGP_ERR_UNKNOWN;
   }
+}
+
+/* Usage errors: options that would do nothing, or say the number of steps twice. */
+static void check(const struct sample *sample) {
+  if (!sample->model) die_usage("sample needs --model");
+  if (sample->renoise >= 0 && sample->solver != BZD_SOLVER_REANCHOR) die_usage("--renoise goes with --solver reanchor");
+  if (sample->grid_count == 1) die_usage("--grid: one time, expected two or more");
+  if (sample->grid_count && sample->nfe) die_usage("--nfe does not go with --grid T0,T1,.., which has its own steps");
+  if (sample->grid_auto && sample->backward) die_usage("--grid auto does not go with --backward");
+}
+
+/* --grid into the config, chosen here where it is auto. */
+static void set_grid(struct sample *sample, const bzd_flow *flow, const bzd_flow_info *info,
+                     bzd_sample_config *config) {
+  if (sample->grid_auto) {
+    if (info->cond_dim)
+      die("--grid auto: %s takes conditions of %lld numbers; only an unconditional flow has a grid of its own",
+          sample->model, (long long)info->cond_dim);
+    bzd_grid_config grid;
+    must(bzd_grid_config_init(&grid, sizeof grid), NULL);
+    if (config->steps) grid.steps = config->steps;
+    if (grid.candidates < grid.steps) grid.candidates = grid.steps;
+    grid.seed = sample->common.seed;
+    double error;
+    must(bzd_flow_choose_grid(flow, &grid, sample->grid, &error), "--grid auto");
+    sample->grid_count = grid.steps + 1;
+    if (!sample->common.quiet) {
+      fputs("bezdist: grid ", stderr);
+      for (int k = 0; k < sample->grid_count; k++) fprintf(stderr, "%s%.9g", k ? "," : "", sample->grid[k]);
+      fprintf(stderr, ": error %.4g\n", error);
+    }
+  }
+  config->grid = sample->grid_count ? sample->grid : NULL;
+  config->grid_count = sample->grid_count;
 }
 
 static void write_samples(const struct sample *sample, const bzd_flow_info *info, int64_t n, const float *rows) {
@@ -94,9 +139,9 @@ int cmd_sample(int argc, char **argv) {
                                    .children = children,
                                    .doc = "Draws samples; the i-th depends on the seed and i alone.\v"
                                           "Example: bezdist sample --model m.bzd --count 64 --nfe 2 --out sheet.png"};
-  struct sample sample = {.label = -1, .guidance = 1, .out = "samples.npy"};
+  struct sample sample = {.label = -1, .guidance = 1, .renoise = -1, .out = "samples.npy"};
   argp_parse(&argp, argc, argv, 0, NULL, &sample);
-  if (!sample.model) die_usage("sample needs --model");
+  check(&sample);
   common_start(&sample.common);
   bzd_flow *flow;
   must(bzd_flow_load(sample.common.context, sample.model, &flow), NULL);
@@ -121,12 +166,16 @@ int cmd_sample(int argc, char **argv) {
   sampling_condition(flow, n, sample.label, sample.condition, &cond);
   bzd_sample_config config;
   int32_t solver = sample.solver;
+  bool grid = sample.grid_auto || sample.grid_count, velocity = info.kind == BZD_FLOW_VELOCITY;
+  if (solver == BZD_SOLVER_AUTO && grid && (velocity || sample.backward)) solver = BZD_SOLVER_EULER;
   if (solver == BZD_SOLVER_AUTO && sample.backward && !sample.nfe) solver = BZD_SOLVER_DOPRI5;
   sampling_for(flow, solver, sample.nfe, sample.guidance, &config);
   config.seed = sample.common.seed;
   config.first_index = sample.first;
   if (sample.backward) config.t0 = 1, config.t1 = 0;
   if (sample.data_units) config.units = BZD_UNITS_DATA;
+  if (sample.renoise >= 0) config.renoise = sample.renoise;
+  set_grid(&sample, flow, &info, &config);
   if (sample.tolerance > 0) config.rtol = config.atol = sample.tolerance;
   struct progress progress = {.title = "sample", .quiet = sample.common.quiet};
   config.progress = progress_show;
@@ -144,6 +193,11 @@ int cmd_sample(int argc, char **argv) {
   json_t *rows = json_pack("[{s:s, s:I, s:f, s:I, s:s, s:f}]", "out", sample.out, "count", (json_int_t)n, "nfe",
                            result.nfe_mean, "nfe_max", (json_int_t)result.nfe_max, "solver", solver_name(result.solver),
                            "us_per_sample", result.seconds * 1e6 / (double)n);
+  if (config.grid_count) {
+    json_t *times = json_array();
+    for (int k = 0; k < config.grid_count; k++) json_array_append_new(times, json_real(config.grid[k]));
+    json_object_set_new(json_array_get(rows, 0), "grid", times);
+  }
   static const char *const keys[] = {"count", "nfe", "nfe_max", "solver", "us_per_sample", "out", NULL};
   print_rows(&sample.common, rows, keys);
   json_decref(rows);

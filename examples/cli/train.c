@@ -7,15 +7,21 @@
 struct train {
   struct training training;
   const char *data, *start;
+  bool transport;
+  int64_t group; /* 0: as many as the rows of a step */
 };
 
-enum { KEY_DATA = 1, KEY_SOURCE };
+enum { KEY_DATA = 1, KEY_SOURCE, KEY_COUPLING, KEY_GROUP };
 
 static const struct argp_option options[] = {
     {"data", KEY_DATA, "DATA", 0, "Target: toy:NAME, IDX (.gz) or NPY file", 0},
     {"source", KEY_SOURCE, "DATA", 0, "Start from these rows instead of noise (data to data)", 0},
+    {"coupling", KEY_COUPLING, "independent|transport", 0,
+     "Which start goes with which row of the data: any (default), or the nearest ones in optimal transport", 0},
+    {"group", KEY_GROUP, "N", 0, "Rows coupled at once by transport, 2..2048 (default: --batch)", 0},
     {0},
 };
+static const struct name couplings[] = {{"independent", false}, {"transport", true}, {0}};
 
 static error_t parse(int key, char *text, struct argp_state *state) {
   struct train *train = state->input;
@@ -23,8 +29,21 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case ARGP_KEY_INIT: state->child_inputs[0] = &train->training; return 0;
   case KEY_DATA: train->data = text; return 0;
   case KEY_SOURCE: train->start = text; return 0;
+  case KEY_COUPLING: train->transport = parse_name("--coupling", text, couplings); return 0;
+  case KEY_GROUP: train->group = parse_int("--group", text, 2, 2048); return 0;
   default: return ARGP_ERR_UNKNOWN;
   }
+}
+
+static bzd_source *make_source(const struct train *train, const bzd_data *target, const bzd_data *start) {
+  uint64_t seed = train->training.common.seed;
+  int64_t batch = train->training.config.batch;
+  bzd_source *source;
+  if (train->transport)
+    must(bzd_source_create_transport(target, start, train->group ? train->group : batch, seed, &source), "--group");
+  else
+    must(bzd_source_create_data(target, start, seed, &source), NULL);
+  return source;
 }
 
 int cmd_train(int argc, char **argv) {
@@ -39,6 +58,7 @@ int cmd_train(int argc, char **argv) {
   training_init(&train.training, argv);
   argp_parse(&argp, argc, argv, 0, NULL, &train);
   if (!train.data || !train.training.out) die_usage("train needs --data and --out");
+  if (train.group && !train.transport) die_usage("--group goes with --coupling transport");
   struct common *common = &train.training.common;
   common_start(common);
   struct set target, start = {0};
@@ -49,8 +69,7 @@ int cmd_train(int argc, char **argv) {
            *start_data = train.start ? set_data(common, &start, 0, start.n) : NULL;
   bzd_data_info info = {.struct_size = sizeof info};
   must(bzd_data_get_info(target_data, &info), NULL);
-  bzd_source *source;
-  must(bzd_source_create_data(target_data, start_data, common->seed, &source), NULL);
+  bzd_source *source = make_source(&train, target_data, start_data);
   bzd_flow *fresh = training_flow(&train.training, &target, info.cond_dim, BZD_FLOW_VELOCITY, 1);
   must(bzd_flow_set_metadata(fresh, "trained_on", train.data), NULL);
   bzd_flow *flow = training_run(&train.training, "train", source, fresh, train.training.out);

@@ -22,7 +22,7 @@ enum {
   KEY_TIME,
   KEY_AT_ZERO,
   KEY_AT_GRID,
-  KEY_GRID,
+  KEY_GRID_STEPS,
   KEY_END_WEIGHT,
   KEY_CONSISTENCY,
   KEY_DROPOUT,
@@ -47,9 +47,10 @@ static const struct argp_option options[] = {
     {"clip", KEY_CLIP, "F", 0, "Largest gradient norm, 0 = off (default 1)", 50},
     {"weight-decay", KEY_DECAY, "F", 0, "Decoupled weight decay (default 0)", 50},
     {"loss", KEY_LOSS, "NAME", 0, "mse (default), huber, or gram: the distance of the curves", 50},
-    {"time", KEY_TIME, "NAME", 0, "How training times are drawn: uniform (default), ushaped, logitnormal or aware", 50},
+    {"time", KEY_TIME, "NAME", 0,
+     "How training times are drawn: uniform (default), u-shaped, logit-normal or loss-aware", 50},
     {"at-grid", KEY_AT_GRID, "F", 0, "Fraction of rows at the times of a few-step sampler (default 0)", 50},
-    {"grid", KEY_GRID, "N", 0, "Steps of that sampler (default 4)", 50},
+    {"grid-steps", KEY_GRID_STEPS, "N", 0, "Steps of that sampler (default 4)", 50},
     {"endpoint-weight", KEY_END_WEIGHT, "F", 0, "Weight of the last head (default 1)", 50},
     {"consistency", KEY_CONSISTENCY, "F", 0, "Weight of agreement with the own composition (default 0)", 50},
     {"at-zero", KEY_AT_ZERO, "F", 0, "Fraction of rows trained at t = 0 (default 0)", 50},
@@ -62,6 +63,14 @@ static const struct argp_option options[] = {
     {"toy-count", KEY_TOY_COUNT, "N", 0, "Rows of a toy set (default 20000)", 50},
     {0},
 };
+
+static const struct name losses[] = {
+    {"mse", BZD_LOSS_MSE}, {"huber", BZD_LOSS_PSEUDO_HUBER}, {"gram", BZD_LOSS_GRAM}, {0}};
+static const struct name times[] = {{"uniform", BZD_TIME_UNIFORM},
+                                    {"u-shaped", BZD_TIME_U_SHAPED},
+                                    {"logit-normal", BZD_TIME_LOGIT_NORMAL},
+                                    {"loss-aware", BZD_TIME_LOSS_AWARE},
+                                    {0}};
 
 static void parse_net(struct training *training, const char *text) {
   long long width, layers;
@@ -91,15 +100,10 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case KEY_EMA: config->ema = parse_real("--ema", text, 0, 0.999999); return 0;
   case KEY_CLIP: config->clip = parse_real("--clip", text, 0, 1e12); return 0;
   case KEY_DECAY: config->weight_decay = parse_real("--weight-decay", text, 0, 1); return 0;
-  case KEY_LOSS:
-    config->loss = 1 + parse_name("--loss", text, (const char *const[]){"mse", "huber", "gram", NULL});
-    return 0;
-  case KEY_TIME:
-    config->time =
-        1 + parse_name("--time", text, (const char *const[]){"uniform", "ushaped", "logitnormal", "aware", NULL});
-    return 0;
+  case KEY_LOSS: config->loss = parse_name("--loss", text, losses); return 0;
+  case KEY_TIME: config->time = parse_name("--time", text, times); return 0;
   case KEY_AT_GRID: config->at_grid = parse_real("--at-grid", text, 0, 1); return 0;
-  case KEY_GRID: config->grid_steps = (int32_t)parse_int("--grid", text, 1, 1024); return 0;
+  case KEY_GRID_STEPS: config->grid_steps = (int32_t)parse_int("--grid-steps", text, 1, 1024); return 0;
   case KEY_END_WEIGHT: config->endpoint_weight = parse_real("--endpoint-weight", text, 0, 1e6); return 0;
   case KEY_CONSISTENCY: config->consistency = parse_real("--consistency", text, 0, 1e6); return 0;
   case KEY_AT_ZERO: config->at_zero = parse_real("--at-zero", text, 0, 1); return 0;

@@ -20,3 +20,11 @@ fails() {
 }
 content_id() { "$bezdist" inspect "$1" --json | sed 's/.*"content_id":"\([0-9a-f]*\)".*/\1/'; }
 same() { [ "$1" = "$2" ] || { echo "differ: $3"; exit 1; }; }
+differ() { [ "$1" != "$2" ] || { echo "no difference: $3"; exit 1; }; }
+# points MODEL OPTIONS...: a sum over a few samples, so that models are told apart by what they do.
+points() {
+  model=$1
+  shift
+  "$bezdist" sample --model "$model" --count 8 --out points.npy --quiet --threads 2 "$@" >/dev/null
+  cksum <points.npy
+}

@@ -12,3 +12,8 @@ grep -q '<svg' out/demo/report.html
 grep -q '"model":"bezier","nfe":2.0' scores.json
 grep -q '"copies"' scores.json
 $bezdist inspect out/demo/bezier.bzd --verify >/dev/null
+# Teachers of different generations have no mean velocity, unless it is asked for.
+two="--teacher out/demo/teacher-1.bzd --teacher out/demo/reflow-2.bzd --pool 64 --steps 2 --quiet --threads 2"
+fails 1 "generation" distill $two --out any.bzd
+[ ! -e any.bzd ]
+$bezdist distill $two --out any.bzd --combine any-velocity >/dev/null

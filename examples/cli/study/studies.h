@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The studies, one function each, and the recipe they agree on. */
+/* The studies, one function each, and the recipes they agree on. */
 #ifndef BEZDIST_CLI_STUDIES_H
 #define BEZDIST_CLI_STUDIES_H
 
@@ -7,10 +7,20 @@
 
 /* Bezier distillation for 2 evaluations or more: degree 2, uniform times. */
 struct recipe recipe_bezier(const struct piece *piece);
-/* One student for 1 to 4: half of its rows at t = 0, its end weighted. */
-struct recipe recipe_one_to_four(const struct piece *piece);
+/* Bezier distillation for 1, 2 and 4: rows at the times where such samplers evaluate, most of them at 0. */
+struct recipe recipe_few(const struct piece *piece);
+/* Reflow: lines, a velocity student; and the same lines at t = 0 alone, an endpoint student. */
+struct recipe recipe_reflow(const struct piece *piece);
+struct recipe recipe_onestep(const struct piece *piece);
 
 void run_accumulation(struct piece *piece);
+void run_degree(struct piece *piece);
+void run_anchoring(struct piece *piece);
+void run_guides(struct piece *piece);
 void run_sampling(struct piece *piece);
+void run_grids(struct piece *piece);
+void run_teachers(struct piece *piece);
+void run_specialists(struct piece *piece);
+void run_translation(struct piece *piece);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* bezdist study: pieces side by side, each in a process of its own with one thread. */
+#include "ideas.h"
 #include "studies.h"
 
 #include <errno.h>
@@ -8,13 +9,25 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#define TOY "8gaussians,moons-8gaussians,checkerboard"
+#define SMALL "moons-8gaussians,digits,fashion14"
 
 const struct study studies[] = {
     {"accumulation", "error over rounds: reflow, one-step and Bezier distillation, with and without real anchoring",
-     "8gaussians,moons-8gaussians,checkerboard,digits,fashion14,fashion28", run_accumulation},
-    {"sampling", "times, atoms at 0 and at a grid, losses", "moons-8gaussians,digits,fashion14", run_sampling},
+     TOY ",digits,fashion14,fashion28", run_accumulation},
+    {"degree", "degree of the paths, kind of student", SMALL, run_degree},
+    {"teachers", "number of teachers, how they combine, their weights, and one teacher of the same cost", SMALL,
+     run_teachers},
+    {"anchoring", "the share of paths that end in real data", SMALL, run_anchoring},
+    {"guides", "what the interior control points are made of", SMALL, run_guides},
+    {"sampling", "times, atoms at 0 and on a grid, losses", SMALL, run_sampling},
+    {"grids", "where few evaluations are spent", SMALL, run_grids},
+    {"specialists", "teachers of disjoint classes and of disjoint shards, merged without their data", SMALL,
+     run_specialists},
+    {"translation", "data to data: encoded by one flow, decoded by another", "moons+8gaussians,digits",
+     run_translation},
 };
 const int study_count = sizeof studies / sizeof studies[0];
 
@@ -24,7 +37,7 @@ struct options {
   const char *out, *data;
   int seeds, rounds, first_seed;
   double scale;
-  bool report_only;
+  bool report_only, ideas;
 };
 
 enum { KEY_OUT = 1, KEY_DATA, KEY_SEEDS, KEY_FIRST, KEY_ROUNDS, KEY_SCALE, KEY_REPORT };
@@ -52,6 +65,8 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case KEY_SCALE: options->scale = parse_real("--scale", text, 1e-4, 100); return 0;
   case KEY_REPORT: options->report_only = true; return 0;
   case ARGP_KEY_ARG:
+    options->ideas = strcmp(text, "ideas") == 0; /* the pictures of docs/math.md: no pieces, no rows */
+    if (options->ideas) return 0;
     for (int i = 0; i < study_count; i++)
       if (strcmp(text, studies[i].name) == 0) options->study = &studies[i];
     if (!options->study) {
@@ -84,13 +99,7 @@ struct task {
   double started;
 };
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-/* The child: one piece, its rows written whole or not at all. */
+/* The child: one piece. The first pass counts the rows that are missing, the second measures them. */
 _Noreturn static void work(const struct options *options, const struct task *task) {
   struct piece piece = {.common = options->common,
                         .study = options->study->name,
@@ -98,17 +107,25 @@ _Noreturn static void work(const struct options *options, const struct task *tas
                         .bed = task->bed,
                         .seed = (uint64_t)task->seed,
                         .scale = options->scale,
-                        .rounds = options->rounds ? options->rounds : task->bed->rounds};
-  char draft[4200];
+                        .rounds = options->rounds ? options->rounds : task->bed->rounds,
+                        .began = clock_seconds(),
+                        .planning = true};
   piece.common.threads = 1;
-  snprintf(draft, sizeof draft, "%s.part", task->path);
-  piece.csv = fopen(draft, "w");
-  if (!piece.csv) die("%s: %s", draft, strerror(errno));
-  score_header(piece.csv);
+  bool known = rows_read(&piece.old, task->path);
   piece_open(&piece);
   options->study->run(&piece);
-  piece_close(&piece);
+  piece.planning = false;
+  piece.csv = fopen(task->path, "a");
+  if (!piece.csv) die("%s: %s", task->path, strerror(errno));
+  if (!known) rows_write_header(piece.csv);
+  options->study->run(&piece);
+  char draft[4200]; /* the same rows in order, without those that no longer belong */
+  snprintf(draft, sizeof draft, "%s.part", task->path);
+  if (fclose(piece.csv) != 0 || !(piece.csv = fopen(draft, "w"))) die("%s: %s", draft, strerror(errno));
+  rows_write_header(piece.csv);
+  for (size_t i = 0; i < piece.kept.n; i++) rows_write(piece.csv, &piece.kept.row[i]);
   if (fclose(piece.csv) != 0 || rename(draft, task->path) != 0) die("%s: %s", task->path, strerror(errno));
+  piece_close(&piece);
   exit(EXIT_DONE);
 }
 
@@ -121,14 +138,14 @@ static void stop(int signal) {
 static void run_tasks(const struct options *options, int count, struct task *tasks) {
   int cores = options->common.threads ? options->common.threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
   int next = 0, running = 0, finished = 0, failed = 0;
-  double began = now();
+  double began = clock_seconds();
   struct sigaction action = {.sa_handler = stop};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   while (finished < count && !(stopped && running == 0)) {
     while (running < cores && next < count && !stopped && !failed) {
       struct task *task = &tasks[next++];
-      task->started = now();
+      task->started = clock_seconds();
       fflush(NULL);
       task->pid = fork();
       if (task->pid < 0) die("no process for a piece: %s", strerror(errno));
@@ -154,15 +171,15 @@ static void run_tasks(const struct options *options, int count, struct task *tas
       running--;
       finished++;
       failed |= !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-      double gone = now() - began, left = gone / finished * (count - finished);
+      double gone = clock_seconds() - began, left = gone / finished * (count - finished);
       if (!options->common.quiet)
         fprintf(stderr, "%s %s seed %d: %s after %.0f s; %d of %d pieces, about %.0f min left\n", options->study->name,
-                tasks[i].bed->name, tasks[i].seed, failed ? "failed" : "done", now() - tasks[i].started, finished,
-                count, left / 60);
+                tasks[i].bed->name, tasks[i].seed, failed ? "failed" : "done", clock_seconds() - tasks[i].started,
+                finished, count, left / 60);
     }
   }
   if (stopped) {
-    fprintf(stderr, "bezdist: stopped; finished pieces and trained models are in %s; the same command goes on\n",
+    fprintf(stderr, "bezdist: stopped; rows measured and models trained so far are in %s; the same command goes on\n",
             options->out);
     exit(EXIT_INTERRUPTED);
   }
@@ -177,11 +194,15 @@ int cmd_study(int argc, char **argv) {
       .children = children,
       .args_doc = "NAME",
       .doc = "An experiment of docs/results.md: pieces (test bed x seed) side by side on all cores, each writing its "
-             "rows to DIR/NAME-DATA-SEED.csv when it is done; then a report over all rows there are. Stopped and "
+             "rows to DIR/NAME-DATA-SEED.csv as they are measured; then a report over all rows there are. Stopped and "
              "started again, it goes on where it was.\v"
              "Example: bezdist study accumulation --data moons-8gaussians --out build/study"};
   static struct options options = {.out = "build/study", .scale = 1};
   argp_parse(&argp, argc, argv, 0, NULL, &options);
+  if (options.ideas) {
+    study_ideas(&options.common, options.out);
+    return EXIT_DONE;
+  }
   if (!options.study) die_usage("study needs a name; 'bezdist study --help' says more");
   const char *list = options.data ? options.data : options.study->beds;
   for (const char *at = list; *at;) { /* every name must be known */
@@ -210,11 +231,11 @@ int cmd_study(int argc, char **argv) {
       task->bed = &beds[b];
       task->seed = s;
       snprintf(task->path, sizeof task->path, "%s/%s-%s-%d.csv", options.out, options.study->name, beds[b].name, s);
-      if (access(task->path, F_OK) != 0) count++;
+      count++;
     }
   }
   if (!options.report_only) run_tasks(&options, count, tasks);
   free(tasks);
-  study_report(options.study->name, options.out);
+  study_report(options.study, options.out);
   return EXIT_DONE;
 }

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* What is claimed of accumulation, held against its rows. Ratios are of means over seeds. */
+#include "report.h"
+
+#include <math.h>
+#include <string.h>
+
+static struct spread at(const struct report *report, const char *data, const char *method, int round,
+                        const char *sampling, int column) {
+  struct key key = {data, method, round == 0 ? "one" : "plain", round};
+  return spread_of(&report->rows, &key, sampling, column);
+}
+
+static int last_round(const struct report *report, const char *data) {
+  int round = 0;
+  while (at(report, data, "krf", round + 1, "ode", SW2).n > 0 &&
+         at(report, data, "bezier", round + 1, "ode", SW2).n > 0)
+    round++;
+  return round;
+}
+
+static void line(struct report *report, const char *what, const char *figures, const char *verdict) {
+  const char *cells[] = {what, figures, verdict};
+  report_row(report, false, 3, cells);
+}
+
+static const char *verdict(bool holds) { return holds ? "holds" : "**fails**"; }
+
+/* a: growth of the adaptive solver's sw2 from round 1 to the last, and what becomes of the dispersion. */
+static void growth(struct report *report, const char *data, int last) {
+  char text[512];
+  struct spread k1 = at(report, data, "krf", 1, "ode", SW2), k2 = at(report, data, "krf", last, "ode", SW2);
+  struct spread b1 = at(report, data, "bezier", 1, "ode", SW2), b2 = at(report, data, "bezier", last, "ode", SW2);
+  double krf = k2.mean - k1.mean, bezier = b2.mean - b1.mean;
+  snprintf(text, sizeof text, "k-RF %.4f to %.4f (+%.4f; spread %.4f), Bezier %.4f to %.4f (%+.4f)", k1.mean, k2.mean,
+           krf, k2.deviation, b1.mean, b2.mean, bezier);
+  bool nothing = krf < k2.deviation;
+  line(report, "a. growth of sw2 (adaptive solver) at most half of k-RF's", text,
+       nothing ? "nothing to stop: k-RF's growth is below its spread" : verdict(bezier <= krf / 2));
+  int column = at(report, data, "bezier", 1, "ode", MODE_STD).n > 0 ? MODE_STD : VARIANCE;
+  double first = at(report, data, "bezier", 1, "ode", column).mean,
+         end = at(report, data, "bezier", last, "ode", column).mean;
+  snprintf(text, sizeof text, "%s: Bezier %.4f to %.4f (%+.1f %%), k-RF %.4f to %.4f, teacher %.4f, data %.4f",
+           column_names[column], first, end, 100 * (end / first - 1), at(report, data, "krf", 1, "ode", column).mean,
+           at(report, data, "krf", last, "ode", column).mean, at(report, data, "teacher", 0, "ode", column).mean,
+           column == MODE_STD ? 0.2 : at(report, data, "teacher", 0, "ode", VARIANCE_REAL).mean);
+  line(report, "a. dispersion changes by at most 2 %", text, verdict(fabs(end / first - 1) <= 0.02));
+}
+
+/* b: against k-RF of the same total cost, round by round, and against the teacher's own adaptive solver. */
+static void few(struct report *report, const char *data, const char *method, int last, bool *met) {
+  char text[512], what[128];
+  static const char *const nfe[] = {"2", "4"};
+  *met = true;
+  for (int k = 0; k < 2; k++) {
+    size_t length = 0;
+    double worst = 0;
+    for (int round = 1; round <= last; round++) {
+      double krf = at(report, data, "krf", round, nfe[k], SW2).mean,
+             own = at(report, data, method, round, nfe[k], SW2).mean;
+      length += (size_t)snprintf(text + length, sizeof text - length, "%s%.4f / %.4f = %.2f", round > 1 ? ", " : "",
+                                 own, krf, own / krf);
+      worst = fmax(worst, own / krf);
+    }
+    snprintf(what, sizeof what, "b. %s at %s NFE over k-RF of equal cost, by round: at most 0.80", method, nfe[k]);
+    line(report, what, text, verdict(worst <= 0.8));
+    *met &= worst <= 0.8;
+  }
+  double own = at(report, data, method, 1, "4", SW2).mean, teacher = at(report, data, "teacher", 0, "ode", SW2).mean;
+  snprintf(text, sizeof text, "%.4f / %.4f = %.2f", own, teacher, own / teacher);
+  snprintf(what, sizeof what, "b. %s at 4 NFE over the teacher's adaptive solver: at most 1.10", method);
+  line(report, what, text, verdict(own <= 1.1 * teacher));
+  *met &= own <= 1.1 * teacher;
+}
+
+/* c: one evaluation against one-step distillation of the same teacher at equal cost. */
+static void one(struct report *report, const char *data, const char *method, int last) {
+  char text[512];
+  size_t length = 0;
+  bool holds = true;
+  for (int round = 1; round <= last; round++) {
+    struct spread own = at(report, data, method, round, "1", SW2);
+    struct spread dedicated = at(report, data, "onestep-first-teacher", round, "1", SW2);
+    length += (size_t)snprintf(text + length, sizeof text - length, "%s%.4f / %.4f = %.2f", round > 1 ? ", " : "",
+                               own.mean, dedicated.mean, own.mean / dedicated.mean);
+    holds &= own.mean <= dedicated.mean + dedicated.deviation / sqrt(dedicated.n > 0 ? dedicated.n : 1);
+  }
+  char what[128];
+  snprintf(what, sizeof what, "c. %s at 1 NFE over one-step distillation of equal cost, by round: at most 1", method);
+  line(report, what, text, verdict(holds));
+}
+
+void report_claims(struct report *report, const char *data) {
+  int last = last_round(report, data);
+  if (last < 1) return;
+  static const char *const head[] = {"claim", "figures (sw2 unless said)", ""};
+  bool met;
+  report_row(report, true, 3, head);
+  if (last > 1) growth(report, data, last);
+  few(report, data, "bezier", last, &met);
+  if (at(report, data, "bezier-few", 1, "1", SW2).n > 0) {
+    few(report, data, "bezier-few", last, &met);
+    one(report, data, "bezier-few", last);
+  }
+  one(report, data, "bezier", last);
+  report_end_table(report);
+}

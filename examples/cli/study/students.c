@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* Studies of one student: degree, anchoring, guides, times and losses, grids. Defaults stand beside every change. */
+#include "studies.h"
+
+#include <string.h>
+
+struct recipe recipe_bezier(const struct piece *piece) {
+  return recipe_default(piece);
+}
+
+struct recipe recipe_few(const struct piece *piece) {
+  struct recipe recipe = recipe_default(piece);
+  recipe.training.at_zero = 0.75;
+  recipe.training.at_grid = 0.25;
+  recipe.training.grid_steps = 4;
+  recipe.training.endpoint_weight = 4;
+  return recipe;
+}
+
+struct recipe recipe_reflow(const struct piece *piece) {
+  struct recipe recipe = recipe_default(piece);
+  recipe.kind = BZD_FLOW_VELOCITY;
+  recipe.degree = 1;
+  return recipe;
+}
+
+struct recipe recipe_onestep(const struct piece *piece) {
+  struct recipe recipe = recipe_reflow(piece);
+  recipe.kind = BZD_FLOW_ENDPOINT;
+  recipe.training.at_zero = 1;
+  return recipe;
+}
+
+static void one(struct piece *piece, const char *method, const char *variant, const struct recipe *recipe,
+                struct model *teacher) {
+  score_all(piece, method, variant, 1, make_student(piece, method, recipe, 1, &teacher, NULL));
+}
+
+/* Every study of one student has them beside its own rows. */
+static struct model *references(struct piece *piece) {
+  struct model *teacher = make_teacher(piece, 0, 1, NULL);
+  struct recipe line = recipe_reflow(piece), onestep = recipe_onestep(piece);
+  score_floor(piece);
+  score_all(piece, "teacher", "one", 0, teacher);
+  one(piece, "krf", "once", &line, teacher);
+  one(piece, "onestep", "once", &onestep, teacher);
+  return teacher;
+}
+
+void run_degree(struct piece *piece) {
+  struct model *teacher = references(piece);
+  static const struct {
+    const char *name;
+    int32_t kind;
+  } kinds[] = {{"control", BZD_FLOW_CONTROL}, {"velocity", BZD_FLOW_VELOCITY}, {"endpoint", BZD_FLOW_ENDPOINT}};
+  for (int k = 0; k < 3; k++)
+    for (int32_t degree = 1; degree <= 6; degree++) {
+      char variant[32];
+      struct recipe recipe = recipe_default(piece);
+      recipe.kind = kinds[k].kind;
+      recipe.degree = degree;
+      snprintf(variant, sizeof variant, "degree %d", (int)degree);
+      one(piece, kinds[k].name, variant, &recipe, teacher);
+    }
+}
+
+void run_anchoring(struct piece *piece) {
+  struct model *teacher = references(piece);
+  for (int q = 0; q <= 4; q++) {
+    char variant[32];
+    struct recipe recipe = recipe_default(piece), few = recipe_few(piece);
+    recipe.rho = few.rho = q / 4.0;
+    snprintf(variant, sizeof variant, "rho %g", q / 4.0);
+    one(piece, "bezier", variant, &recipe, teacher);
+    one(piece, "bezier-few", variant, &few, teacher);
+  }
+}
+
+/* Interior points from the fit, from states of the trajectory, or from where other teachers send the same x0. */
+void run_guides(struct piece *piece) {
+  struct model *teacher = references(piece), *three[3] = {teacher};
+  for (int m = 1; m < 3; m++) three[m] = make_teacher(piece, m, 1, NULL);
+  static const struct {
+    const char *name;
+    int32_t guide;
+  } guides[] = {{"fit", BZD_GUIDE_FIT}, {"control", BZD_GUIDE_CONTROL}, {"waypoint", BZD_GUIDE_WAYPOINT}};
+  for (int32_t degree = 2; degree <= 3; degree++)
+    for (int g = 0; g < 3; g++)
+      for (int ends = 0; ends < (guides[g].guide == BZD_GUIDE_FIT ? 1 : 2); ends++) {
+        char variant[32];
+        struct recipe recipe = recipe_default(piece);
+        recipe.degree = degree;
+        recipe.guide = guides[g].guide;
+        recipe.guide_flows = (uint64_t)ends;
+        snprintf(variant, sizeof variant, "%s %s", guides[g].name, ends ? "endpoints" : "trajectory");
+        char method[32];
+        snprintf(method, sizeof method, "degree %d", (int)degree);
+        score_all(piece, method, variant, 1, make_student(piece, "guided", &recipe, ends ? degree : 1, three, NULL));
+      }
+}
+
+void run_sampling(struct piece *piece) {
+  struct model *teacher = references(piece);
+  static const struct {
+    const char *name;
+    int32_t time, loss;
+    double at_zero, at_grid, end, consistency;
+  } tries[] = {
+      {"uniform", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0, 1, 0},
+      {"u-shaped", BZD_TIME_U_SHAPED, BZD_LOSS_MSE, 0, 0, 1, 0},
+      {"logit-normal", BZD_TIME_LOGIT_NORMAL, BZD_LOSS_MSE, 0, 0, 1, 0},
+      {"loss-aware", BZD_TIME_LOSS_AWARE, BZD_LOSS_MSE, 0, 0, 1, 0},
+      {"gram", BZD_TIME_UNIFORM, BZD_LOSS_GRAM, 0, 0, 1, 0},
+      {"huber", BZD_TIME_UNIFORM, BZD_LOSS_PSEUDO_HUBER, 0, 0, 1, 0},
+      {"consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0, 1, 1},
+      {"zero .25", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.25, 0, 1, 0},
+      {"zero .5", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.5, 0, 1, 0},
+      {"zero .5 end 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.5, 0, 4, 0},
+      {"zero .5 end 4 consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.5, 0, 4, 1},
+      {"grid 1", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 1, 1, 0},
+      {"zero .5 grid .5", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.5, 0.5, 1, 0},
+      {"zero .75 grid .25", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.75, 0.25, 1, 0},
+      {"zero .75 grid .25 end 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.75, 0.25, 4, 0},
+      {"zero .9 grid .1 end 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.9, 0.1, 4, 0},
+  };
+  for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
+    struct recipe recipe = recipe_default(piece);
+    recipe.training.time = tries[i].time;
+    recipe.training.loss = tries[i].loss;
+    recipe.training.at_zero = tries[i].at_zero;
+    recipe.training.at_grid = tries[i].at_grid;
+    recipe.training.endpoint_weight = tries[i].end;
+    recipe.training.consistency = tries[i].consistency;
+    one(piece, "bezier", tries[i].name, &recipe, teacher);
+  }
+}
+
+/* ---- Grids ---------------------------------------------------------------------------------------------------------
+ */
+
+/* The grid of least error on curves of degree 6 along the teacher's trajectories (a student's own teacher's). */
+static void chosen_grid(struct piece *piece, struct model *model, struct model *teacher, int steps, double *grid) {
+  struct recipe curves = recipe_default(piece);
+  curves.degree = 6;
+  bzd_source *paths = model_paths(piece, make_student(piece, "curves", &curves, 1, &teacher, NULL), 78);
+  bzd_grid_config config;
+  must(bzd_grid_config_init(&config, sizeof config), NULL);
+  config.steps = steps;
+  config.paths = paths;
+  must(bzd_flow_choose_grid(model_flow(piece, model), &config, grid, NULL), model->key);
+  bzd_source_destroy(paths);
+}
+
+static void on_grids(struct piece *piece, const char *method, struct model *model, struct model *teacher) {
+  bool control = !model->is_teacher && model->recipe.kind == BZD_FLOW_CONTROL;
+  for (int steps = 2; steps <= 8; steps *= 2) {
+    char name[16];
+    double grid[16];
+    struct row row;
+    struct sampling sampling = {.name = name, .nfe = steps};
+    snprintf(name, sizeof name, "%d", steps);
+    score(piece, method, "equal steps", 1, model, &sampling);
+    snprintf(name, sizeof name, "%d-grid", steps);
+    if (row_wanted(piece, method, "chosen grid", 1, model, name, &row)) {
+      chosen_grid(piece, model, teacher, steps, grid);
+      sampling.grid = grid;
+      score_now(piece, &row, model, &sampling);
+      sampling.grid = NULL;
+    }
+    if (!control) continue;
+    sampling.solver = BZD_SOLVER_REANCHOR;
+    snprintf(name, sizeof name, "%d-anchor", steps);
+    score(piece, method, "re-anchored", 1, model, &sampling);
+    sampling.renoise = 1;
+    snprintf(name, sizeof name, "%d-renoise", steps);
+    score(piece, method, "re-anchored, fresh noise", 1, model, &sampling);
+  }
+}
+
+void run_grids(struct piece *piece) {
+  struct model *teacher = references(piece);
+  struct recipe line = recipe_reflow(piece), few = recipe_few(piece);
+  on_grids(piece, "teacher", teacher, teacher);
+  on_grids(piece, "krf", make_student(piece, "krf", &line, 1, &teacher, NULL), teacher);
+  for (int32_t degree = 1; degree <= 3; degree++) {
+    char method[32];
+    struct recipe recipe = recipe_default(piece);
+    recipe.degree = degree;
+    snprintf(method, sizeof method, "control degree %d", (int)degree);
+    on_grids(piece, method, make_student(piece, "control", &recipe, 1, &teacher, NULL), teacher);
+  }
+  on_grids(piece, "bezier-few", make_student(piece, "bezier", &few, 1, &teacher, NULL), teacher);
+}
