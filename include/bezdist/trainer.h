@@ -27,29 +27,32 @@ extern "C" {
 #define BZD_TIME_LOSS_AWARE 4
 
 typedef struct bzd_trainer_config {
-  uint32_t struct_size; /* set by bzd_trainer_config_init */
-  int32_t loss;         /* BZD_LOSS_, default MSE */
-  int64_t steps;        /* length of the schedule, 1..2^40, default 10000 */
-  int64_t batch;        /* rows of a step, 1..2^20, default 256 */
-  double rate;          /* peak learning rate, 1e-12..1, default 1e-3 */
-  double final_rate;    /* share of rate left at the end of the cosine, 0..1, default 0 */
-  int64_t warmup;       /* steps of linear warm-up, 0..steps; -1 (default) = min(100, steps / 10) */
-  double beta1;         /* 0..0.999999, default 0.9 */
-  double beta2;         /* 0..0.999999, default 0.999 */
-  double epsilon;       /* 1e-30..1, default 1e-8 */
-  double weight_decay;  /* decoupled, 0..1, default 0 */
-  double clip;          /* largest gradient norm, 0..1e30, 0 = off, default 1 */
-  double ema;           /* decay of the averaged weights, 0 = off .. 0.999999, default 0.999; ramped in step k as
-                           min(ema, (1 + k) / (10 + k)) */
-  double huber_c;       /* 0..1e30; 0 (default) = 0.00054 dim */
-  int32_t time;         /* BZD_TIME_, default UNIFORM */
-  int32_t grid_steps;   /* of at_grid, 1..1024, default 4 */
-  double u_shape;       /* a of U_SHAPED, 0.001..30, default 4 */
-  double logit_mean;    /* -20..20, default 0 */
-  double logit_std;     /* 0.001..20, default 1 */
-  double at_zero;       /* fraction of rows at t = 0, 0..1, default 0; 1 = one-step distillation */
-  double at_grid;       /* fraction of rows at times k / grid_steps, k = 0..grid_steps - 1, where a sampler of that many
-                           equal steps evaluates; at_zero + at_grid <= 1, default 0 */
+  uint32_t struct_size;   /* set by bzd_trainer_config_init */
+  int32_t loss;           /* BZD_LOSS_, default MSE */
+  int64_t steps;          /* length of the schedule, 1..2^40, default 10000 */
+  int64_t batch;          /* rows of a step, 1..2^20, default 256 */
+  double rate;            /* peak learning rate, 1e-12..1, default 1e-3 */
+  double final_rate;      /* share of rate left at the end of the cosine, 0..1, default 0 */
+  int64_t warmup;         /* steps of linear warm-up, 0..steps; -1 (default) = min(100, steps / 10) */
+  double beta1;           /* 0..0.999999, default 0.9 */
+  double beta2;           /* 0..0.999999, default 0.999 */
+  double epsilon;         /* 1e-30..1, default 1e-8 */
+  double weight_decay;    /* decoupled, 0..1, default 0 */
+  double clip;            /* largest gradient norm, 0..1e30, 0 = off, default 1 */
+  double ema;             /* decay of the averaged weights, 0 = off .. 0.999999, default 0.999; ramped in step k as
+                             min(ema, (1 + k) / (10 + k)) */
+  double huber_c;         /* 0..1e30; 0 (default) = 0.00054 dim */
+  int32_t time;           /* BZD_TIME_, default UNIFORM */
+  int32_t grid_steps;     /* of at_grid, 1..1024, default 4 */
+  double u_shape;         /* a of U_SHAPED, 0.001..30, default 4 */
+  double logit_mean;      /* -20..20, default 0 */
+  double logit_std;       /* 0.001..20, default 1 */
+  double at_zero;         /* fraction of rows at t = 0, 0..1, default 0; 1 = one-step distillation */
+  double at_grid;         /* fraction of rows that are steps of a few-step sampler: of one step with probability
+                             one_step, else of grid_steps, or a half, a quarter .. of them while whole, with equal
+                             chances. A row stands where such a step starts, and its loss is the error of the mean
+                             velocity over that step alone. at_zero + at_grid <= 1, default 0 */
+  double one_step;        /* 0..1, default 0.75 */
   double endpoint_weight; /* weight of the last head, 1 (default) = as the others, 0..1e6; control-point students */
   double consistency;     /* weight of |Phi(t->s) - Phi(r->s) o Phi(t->r)|^2 / (s - t)^2, r and s drawn, the composition
                              taken as given; one evaluation more a row; control-point students, 0..1e6, default 0 */

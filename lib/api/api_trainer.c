@@ -2,7 +2,7 @@
 #include "api/api.h"
 #include "distill/trainer.h"
 
-#define FIRST_TRAINER_CONFIG 184
+#define FIRST_TRAINER_CONFIG 192
 #define FIRST_TRAINER_INFO 88
 _Static_assert(sizeof(bzd_trainer_config) == FIRST_TRAINER_CONFIG, "layout of bzd_trainer_config");
 _Static_assert(sizeof(bzd_trainer_info) == FIRST_TRAINER_INFO, "layout of bzd_trainer_info");
@@ -33,6 +33,7 @@ static const bzd_trainer_config defaults = {.struct_size = sizeof(bzd_trainer_co
                                             .ema = 0.999,
                                             .time = BZD_TIME_UNIFORM,
                                             .grid_steps = 4,
+                                            .one_step = 0.75,
                                             .u_shape = 4.0,
                                             .logit_std = 1.0,
                                             .endpoint_weight = 1.0};
@@ -68,6 +69,7 @@ static bzd_status check_objective(const bzd_trainer_config *c, int32_t kind) {
   BZDI_TRY(bzdi_check_f64(NAME, "logit_std", c->logit_std, 1e-3, 20.0));
   BZDI_TRY(bzdi_check_f64(NAME, "at_zero", c->at_zero, 0.0, 1.0));
   BZDI_TRY(bzdi_check_f64(NAME, "at_grid", c->at_grid, 0.0, 1.0));
+  BZDI_TRY(bzdi_check_f64(NAME, "one_step", c->one_step, 0.0, 1.0));
   if (c->at_zero + c->at_grid > 1.0)
     return bzdi_fail(BZD_E_ARGUMENT, "%s: at_zero %.9g and at_grid %.9g add up to more than 1", NAME, c->at_zero,
                      c->at_grid);
@@ -111,6 +113,7 @@ bzd_status bzd_trainer_create(const bzd_flow *student, const bzd_source *source,
                                          .logit_std = c.logit_std,
                                          .at_zero = c.at_zero,
                                          .at_grid = c.at_grid,
+                                         .one_step = c.one_step,
                                          .seed = c.seed},
                                 .huber_c = c.huber_c,
                                 .endpoint_weight = c.endpoint_weight,

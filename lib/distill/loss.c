@@ -11,7 +11,7 @@ enum { MOST_BLOCKS = 512, LEAST_ROWS = 32 };
 typedef struct job {
   const bzdi_objective *objective;
   int64_t n, width, rows; /* rows of a block */
-  const float *out, *target, *weight;
+  const float *out, *target, *weight, *step;
   double *row_loss;
   float *grad;
   double sums[MOST_BLOCKS];
@@ -77,6 +77,30 @@ static void form_gradient(const bzdi_objective *o, double factor, const float *o
   }
 }
 
+/* The error of a step's mean velocity: b [heads] are the weights of the heads in it. */
+static double step_error(const bzdi_objective *o, const double *b, const float *out, const float *target) {
+  double e = 0;
+  for (int32_t m = 0; m < o->heads; m++) e += b[m] * (double)(out[m * o->dim] - target[m * o->dim]);
+  return e;
+}
+
+static double row_step(const bzdi_objective *o, const double *b, const float *out, const float *target) {
+  double sum = 0;
+  for (int64_t j = 0; j < o->dim; j++) {
+    double e = step_error(o, b, out + j, target + j);
+    sum += e * e;
+  }
+  return sum * o->heads;
+}
+
+static void step_gradient(const bzdi_objective *o, double factor, const double *b, const float *out,
+                          const float *target, float *grad) {
+  for (int64_t j = 0; j < o->dim; j++) {
+    double e = factor * o->heads * step_error(o, b, out + j, target + j);
+    for (int32_t m = 0; m < o->heads; m++) grad[m * o->dim + j] = (float)(e * b[m]);
+  }
+}
+
 static void loss_task(void *arg, int64_t i, int32_t slot) {
   job *j = arg;
   const bzdi_objective *o = j->objective;
@@ -85,7 +109,12 @@ static void loss_task(void *arg, int64_t i, int32_t slot) {
   (void)slot;
   for (int64_t r = first; r < end; r++) {
     const float *out = j->out + r * j->width, *target = j->target + r * j->width;
-    double squares = o->plain ? row_squares(j->width, out, target) : row_form(o, out, target);
+    double b[BZDI_MAX_DEGREE + 1];
+    int step = j->step && j->step[r] > 0;
+    if (step) bzdi_bernstein(o->heads - 1, (double)j->step[r], b);
+    double squares = step       ? row_step(o, b, out, target)
+                     : o->plain ? row_squares(j->width, out, target)
+                                : row_form(o, out, target);
     double weight = j->weight ? (double)j->weight[r] : 1, value, slope;
     if (o->loss == BZDI_LOSS_PSEUDO_HUBER) {
       double root = sqrt(squares + o->huber_c * o->huber_c);
@@ -99,7 +128,9 @@ static void loss_task(void *arg, int64_t i, int32_t slot) {
     if (j->row_loss) j->row_loss[r] = o->loss == BZDI_LOSS_PSEUDO_HUBER ? value : value / (double)j->width;
     if (!j->grad) continue;
     float *grad = j->grad + r * j->width, factor = (float)(weight * slope);
-    if (o->plain)
+    if (step)
+      step_gradient(o, weight * slope, b, out, target, grad);
+    else if (o->plain)
       for (int64_t k = 0; k < j->width; k++) grad[k] = factor * (out[k] - target[k]);
     else
       form_gradient(o, weight * slope, out, target, grad);
@@ -108,13 +139,14 @@ static void loss_task(void *arg, int64_t i, int32_t slot) {
 }
 
 double bzdi_loss(const bzd_context *context, const bzdi_objective *objective, int64_t n, const float *out,
-                 const float *target, const float *weight, double *row_loss, float *grad) {
+                 const float *target, const float *weight, const float *step, double *row_loss, float *grad) {
   job j = {.objective = objective,
            .n = n,
            .width = objective->heads * objective->dim,
            .out = out,
            .target = target,
            .weight = weight,
+           .step = step,
            .row_loss = row_loss,
            .grad = grad};
   j.rows = (n + MOST_BLOCKS - 1) / MOST_BLOCKS;

@@ -14,7 +14,7 @@ enum { BZDI_TIME_UNIFORM = 1, BZDI_TIME_U_SHAPED = 2, BZDI_TIME_LOGIT_NORMAL = 3
 
 typedef struct bzdi_time_config {
   int32_t kind, grid_steps;
-  double u_shape, logit_mean, logit_std, at_zero, at_grid;
+  double u_shape, logit_mean, logit_std, at_zero, at_grid, one_step;
   uint64_t seed;
 } bzdi_time_config;
 
@@ -26,9 +26,11 @@ typedef struct bzdi_time_seen {
 } bzdi_time_seen;
 
 /* Times t[n] of samples index[n]: pure functions of (seed, number) and, for LOSS_AWARE, of what was seen. weight [n]
- * (NULL but for LOSS_AWARE): 1 / density of a row's time, so that the mean loss stays that of uniform times. */
+ * (NULL but for LOSS_AWARE): 1 / density of a row's time, so that the mean loss stays that of uniform times. step [n]
+ * (NULL without at_grid): for rows on the grid the share of the rest of the path that the sampler's step goes, else 0.
+ */
 void bzdi_times(const bzdi_time_config *config, const bzdi_time_seen *seen, int64_t n, const int64_t *index, float *t,
-                float *weight);
+                float *weight, float *step);
 /* Rows' losses into the running means. */
 void bzdi_times_learn(bzdi_time_seen *seen, int64_t n, const float *t, const double *loss);
 
@@ -49,8 +51,10 @@ void bzdi_objective_set(bzdi_objective *objective, int32_t loss, double huber_c,
                         double endpoint_weight);
 /* Mean over rows of weight[r] (NULL: 1) times the row's loss, and its gradient into grad (may be out itself, or NULL);
  * row_loss [n] (NULL) without the weight. With E = sum of e' form e over coordinates, a row's loss is E / dim, or
- * sqrt(heads E + c^2) - c. Sums in double, fixed order. out, target [n, heads, dim]. */
+ * sqrt(heads E + c^2) - c. Where step[r] > 0 (step NULL: nowhere) E is the square of the error of the mean velocity
+ * over that share of the rest of the path, sum over m of b_{m,heads-1}(step) e_m, instead. Sums in double, fixed order.
+ * out, target [n, heads, dim]. */
 double bzdi_loss(const bzd_context *context, const bzdi_objective *objective, int64_t n, const float *out,
-                 const float *target, const float *weight, double *row_loss, float *grad);
+                 const float *target, const float *weight, const float *step, double *row_loss, float *grad);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Times of training rows. Words of the sample's block: 0 places it, 1 decides the atoms at 0 and on the grid, 2 flips
- * (U-shaped) or is the second uniform of a normal, 3 chooses the grid's time. */
+ * (U-shaped), is the second uniform of a normal or chooses the sampler, 3 chooses which of its steps. */
 #include "base/rng.h"
 #include "distill/objective.h"
 
@@ -47,13 +47,29 @@ static double by_shares(const double share[BZDI_TIME_BINS], double u, float *wei
   return (b + fmin(u / share[b], 1)) / BZDI_TIME_BINS;
 }
 
+/* A step of a sampler: of one step with probability one_step, else of grid_steps, a half, a quarter .. of them while
+ * that is whole and more than one, with equal chances. Returns where it starts; *share is how much of the rest it goes.
+ */
+static double grid_step(const bzdi_time_config *config, double which, double place, float *share) {
+  int32_t steps = 1;
+  if (which >= config->one_step) {
+    int32_t kinds = 0;
+    for (int32_t k = config->grid_steps; k > 1; k = k % 2 == 0 ? k / 2 : 1) kinds++;
+    int32_t halvings = (int32_t)((which - config->one_step) / (1 - config->one_step) * kinds);
+    steps = config->grid_steps >> (halvings < kinds ? halvings : kinds - (kinds > 0));
+  }
+  double k = floor(place * steps);
+  *share = (float)(1 / (steps - k));
+  return k / steps;
+}
+
 void bzdi_times(const bzdi_time_config *config, const bzdi_time_seen *seen, int64_t n, const int64_t *index, float *t,
-                float *weight) {
+                float *weight, float *step) {
   double share[BZDI_TIME_BINS];
   if (config->kind == BZDI_TIME_LOSS_AWARE) shares(seen, share);
   for (int64_t r = 0; r < n; r++) {
     uint32_t words[4];
-    float own = 1;
+    float own = 1, part = 0;
     bzdi_rng_words(config->seed, BZD_STREAM_TIME, (uint64_t)index[r], 0, words);
     double time = unit(words[0]), atom = unit(words[1]);
     switch (config->kind) {
@@ -65,11 +81,12 @@ void bzdi_times(const bzdi_time_config *config, const bzdi_time_seen *seen, int6
     default: break;
     }
     if (atom < config->at_zero + config->at_grid) {
-      time = atom < config->at_zero ? 0 : floor(unit(words[3]) * config->grid_steps) / config->grid_steps;
+      time = atom < config->at_zero ? 0 : grid_step(config, unit(words[2]), unit(words[3]), &part);
       own = 1;
     }
     t[r] = fminf((float)time, 0.99999994f); /* rounding must not reach 1 */
     if (weight) weight[r] = own;
+    if (step) step[r] = part;
   }
 }
 

@@ -18,7 +18,7 @@ enum { ROW_BLOCK = 32 }; /* rows of one task when targets are made */
 typedef struct work {
   int64_t *index;
   float *paths, *raised, *cond, *t, *x, *target, *out; /* raised: paths elevated to the student's degree */
-  float *span, *weight;                                /* NULL where not needed, as row_loss */
+  float *span, *weight, *step;                         /* NULL where not needed, as row_loss */
   double *row_loss;
   uint8_t *keep;
   void *net;
@@ -46,6 +46,7 @@ static size_t carve(const bzd_trainer *trainer, const bzd_source *source, void *
   int aware = trainer->config.time.kind == BZDI_TIME_LOSS_AWARE;
   w->span = source->spans ? bzdi_arena_take(&arena, (size_t)(2 * n), sizeof(float)) : NULL;
   w->weight = aware ? bzdi_arena_take(&arena, (size_t)n, sizeof(float)) : NULL;
+  w->step = trainer->config.time.at_grid > 0 ? bzdi_arena_take(&arena, (size_t)n, sizeof(float)) : NULL;
   w->row_loss = aware ? bzdi_arena_take(&arena, (size_t)n, sizeof(double)) : NULL;
   w->keep = bzdi_arena_take(&arena, net->cond_dim > 0 ? (size_t)n : 0, 1);
   w->net = bzdi_arena_take(&arena, net->kind->train_work(net, n), 1);
@@ -189,7 +190,8 @@ static void target_task(void *arg, int64_t i, int32_t slot) {
     paths = raised;
   }
   float *t = w->t + first, *target = w->target + first * net->heads * dim;
-  bzdi_times(&j->trainer->config.time, &j->trainer->seen, n, w->index + first, t, w->weight ? w->weight + first : NULL);
+  bzdi_times(&j->trainer->config.time, &j->trainer->seen, n, w->index + first, t, w->weight ? w->weight + first : NULL,
+             w->step ? w->step + first : NULL);
   bzdi_path_targets(n, j->degree, dim, paths, t, (int32_t)net->heads, j->trainer->kind == BZDI_FLOW_ENDPOINT,
                     w->x + first * dim, target);
   if (w->span) to_span(n, net->heads * dim, w->span + 2 * first, t, target);
@@ -249,7 +251,7 @@ static bzd_status one_step(bzd_trainer *trainer) {
   if (config->consistency > 0)
     loss = config->consistency *
            bzdi_consistency_error(net, trainer->weights, config->seed, w.index, &rows, w.out, &w.consistency);
-  loss += bzdi_loss(context, &trainer->objective, rows.n, w.out, w.target, w.weight, w.row_loss, w.out);
+  loss += bzdi_loss(context, &trainer->objective, rows.n, w.out, w.target, w.weight, w.step, w.row_loss, w.out);
   if (!isfinite(loss)) return diverged(trainer, loss);
   if (config->consistency > 0) bzdi_consistency_gradient(net, config->consistency, &rows, &w.consistency, w.out);
   net->kind->backward(net, trainer->weights, &rows, w.out, trainer->grad, w.net);
@@ -342,7 +344,8 @@ bzd_status bzdi_trainer_evaluate(bzd_trainer *trainer, const bzd_source *source,
     status = make_batch(trainer, source, first + done, count, &w, &rows);
     if (status != BZD_OK) break;
     net->kind->forward(net, weights, &rows, w.out, w.net);
-    total += (double)count * bzdi_loss(context, &trainer->objective, count, w.out, w.target, w.weight, NULL, NULL);
+    total +=
+        (double)count * bzdi_loss(context, &trainer->objective, count, w.out, w.target, w.weight, w.step, NULL, NULL);
   }
   if (memory != trainer->work) bzdi_free(context, memory);
   if (status == BZD_OK) *loss = total / (double)n;

@@ -18,7 +18,7 @@ typedef struct number {
   double *value;
 } number;
 
-enum { NUMBERS = 17 };
+enum { NUMBERS = 18 };
 static void list(bzdi_trainer_config *config, number numbers[NUMBERS]) {
   bzdi_adam_config *adam = &config->adam;
   bzdi_time_config *time = &config->time;
@@ -35,6 +35,7 @@ static void list(bzdi_trainer_config *config, number numbers[NUMBERS]) {
                                {"trainer.at_zero", 0, 1, &time->at_zero},
                                {"trainer.cond_dropout", 0, 1, &config->cond_dropout},
                                {"trainer.at_grid", 0, 1, &time->at_grid},
+                               {"trainer.one_step", 0, 1, &time->one_step},
                                {"trainer.logit_mean", -20, 20, &time->logit_mean},
                                {"trainer.logit_std", 1e-3, 20, &time->logit_std},
                                {"trainer.endpoint_weight", 0, 1e6, &config->endpoint_weight},

@@ -15,7 +15,7 @@ static double loss_of(const bzd_context *context, int32_t loss, double c, int64_
                       const float *target, float *grad) {
   bzdi_objective objective;
   bzdi_objective_set(&objective, loss, c, 1, width, 1);
-  return bzdi_loss(context, &objective, n, out, target, NULL, NULL, grad);
+  return bzdi_loss(context, &objective, n, out, target, NULL, NULL, NULL, grad);
 }
 
 static double naive(int32_t loss, double c, int64_t n, int64_t width, const float *out, const float *target) {
@@ -163,7 +163,7 @@ static void test_gram_is_the_distance_of_the_curves(void **state) {
       for (int r = 0; r < N; r++) t[r] = times[k];
       bzdi_objective objective;
       bzdi_objective_set(&objective, BZDI_LOSS_GRAM, 0.1, heads, DIM, 1);
-      double loss = bzdi_loss(NULL, &objective, N, out, target, NULL, rows, NULL);
+      double loss = bzdi_loss(NULL, &objective, N, out, target, NULL, NULL, rows, NULL);
       bzdi_heads_to_path(N, heads, DIM, x, out, t, a);
       bzdi_heads_to_path(N, heads, DIM, x, target, t, b);
       bzdi_path_distance2(N, heads, DIM, a, b, distance2);
@@ -173,7 +173,7 @@ static void test_gram_is_the_distance_of_the_curves(void **state) {
         expected += own / N;
       }
       assert_true(fabs(loss / expected - 1) < 1e-4);
-      assert_true(bzdi_loss(NULL, &objective, N, out, out, NULL, NULL, NULL) == 0);
+      assert_true(bzdi_loss(NULL, &objective, N, out, out, NULL, NULL, NULL, NULL) == 0);
       free(x), free(out), free(target), free(a), free(b);
     }
 }
@@ -190,14 +190,14 @@ static void test_endpoint_weight(void **state) {
       double rows[N], expected[N], alike[N];
       bzdi_objective objective;
       bzdi_objective_set(&objective, BZDI_LOSS_MSE, 0.1, heads, DIM, w);
-      double loss = bzdi_loss(NULL, &objective, N, out, target, NULL, rows, NULL);
+      double loss = bzdi_loss(NULL, &objective, N, out, target, NULL, NULL, rows, NULL);
       double mean = weighted(BZDI_LOSS_MSE, 0.1, w, N, heads, DIM, out, target, NULL, expected);
       assert_true(fabs(loss / mean - 1) < 1e-6);
       for (int r = 0; r < N; r++) assert_true(fabs(rows[r] / expected[r] - 1) < 1e-6);
       bzdi_objective_set(&objective, BZDI_LOSS_GRAM, 0.1, heads, DIM, 1);
-      bzdi_loss(NULL, &objective, N, out, target, NULL, alike, NULL);
+      bzdi_loss(NULL, &objective, N, out, target, NULL, NULL, alike, NULL);
       bzdi_objective_set(&objective, BZDI_LOSS_GRAM, 0.1, heads, DIM, w);
-      bzdi_loss(NULL, &objective, N, out, target, NULL, rows, NULL);
+      bzdi_loss(NULL, &objective, N, out, target, NULL, NULL, rows, NULL);
       for (int r = 0; r < N; r++) {
         double last = 0;
         for (int j = 0; j < DIM; j++) {
@@ -230,7 +230,7 @@ static void test_weighted_differences(void **state) {
     double rows[N], expected[N], norm = 0;
     bzdi_objective objective;
     bzdi_objective_set(&objective, loss, c, HEADS, DIM, endpoint);
-    double value = bzdi_loss(NULL, &objective, N, out, target, weight, rows, grad);
+    double value = bzdi_loss(NULL, &objective, N, out, target, weight, NULL, rows, grad);
     double mean = weighted(loss, c, endpoint, N, HEADS, DIM, out, target, weight, expected);
     assert_true(fabs(value / mean - 1) < 1e-6);
     for (int r = 0; r < N; r++) assert_true(fabs(rows[r] / expected[r] - 1) < 1e-6);
@@ -244,10 +244,66 @@ static void test_weighted_differences(void **state) {
       out[i] = keep;
       assert_true(fabs((up - down) / (high - low) - (double)grad[i]) < 1e-6 * fmax(norm, 0.1));
     }
-    bzdi_loss(NULL, &objective, N, out, target, weight, NULL, out); /* in place: the same bits */
+    bzdi_loss(NULL, &objective, N, out, target, weight, NULL, NULL, out); /* in place: the same bits */
     SAME(out, grad, COUNT);
     free(out), free(target);
   }
+}
+
+/* Rows that are steps: the error is that of the mean velocity over the step, where the student's own step lands (by the
+ * curves themselves, evaluated) over its length. Rows of step 0 cost what they did; a step of 1 sees the last head
+ * alone. Gradients as test_weighted_differences. */
+static void test_steps(void **state) {
+  enum { N = 6, DIM = 3 };
+  static const float steps[N] = {0, 1, 0.5f, 0.25f, 0.9f, 0}, times[N] = {0.1f, 0, 0, 0.5f, 0.2f, 0.7f};
+  (void)state;
+  for (int32_t heads = 1; heads <= 4; heads++)
+    for (int32_t loss = BZDI_LOSS_MSE; loss <= BZDI_LOSS_GRAM; loss++) {
+      const int64_t count = N * heads * DIM, points = N * (heads + 1) * DIM;
+      float *out = numbers_floats(1, count, 0, 1), *target = numbers_floats(2, count, 0, 1),
+            *x = numbers_floats(3, N * DIM, 0, 1);
+      float *a = numbers_floats(0, points, 0, 1), *b = numbers_floats(0, points, 0, 1),
+            *grad = numbers_floats(0, count, 0, 1);
+      double rows[N], plain[N];
+      bzdi_objective objective;
+      bzdi_objective_set(&objective, loss, 0.5, heads, DIM, 1);
+      bzdi_loss(NULL, &objective, N, out, target, NULL, NULL, plain, NULL);
+      const double value = bzdi_loss(NULL, &objective, N, out, target, NULL, steps, rows, grad);
+      bzdi_heads_to_path(N, heads, DIM, x, out, times, a);
+      bzdi_heads_to_path(N, heads, DIM, x, target, times, b);
+      double mean = 0;
+      for (int r = 0; r < N; r++) {
+        mean += rows[r] / N;
+        if (steps[r] == 0) {
+          assert_true(rows[r] == plain[r]);
+          continue;
+        }
+        double basis[BZDI_MAX_DEGREE + 1], square = 0, length = (double)steps[r] * (1 - (double)times[r]);
+        bzdi_bernstein(heads, (double)steps[r], basis);
+        for (int j = 0; j < DIM; j++) {
+          double miss = 0;
+          for (int32_t m = 0; m <= heads; m++)
+            miss +=
+                basis[m] * ((double)a[(r * (heads + 1) + m) * DIM + j] - (double)b[(r * (heads + 1) + m) * DIM + j]);
+          square += miss * miss / (length * length);
+        }
+        const double expected = loss == BZDI_LOSS_PSEUDO_HUBER ? sqrt(heads * square + 0.25) - 0.5 : square / DIM;
+        assert_true(fabs(rows[r] / expected - 1) < 2e-5); /* control points are float32 */
+      }
+      assert_true(fabs(value / mean - 1) < 1e-12);
+      for (int64_t i = 0; i < count; i++) {
+        const float keep = out[i];
+        out[i] = keep + 0x1p-9f;
+        double high = (double)out[i], up = bzdi_loss(NULL, &objective, N, out, target, NULL, steps, NULL, NULL);
+        out[i] = keep - 0x1p-9f;
+        double low = (double)out[i], down = bzdi_loss(NULL, &objective, N, out, target, NULL, steps, NULL, NULL);
+        out[i] = keep;
+        assert_true(fabs((up - down) / (high - low) - (double)grad[i]) < 1e-5);
+      }
+      for (int j = 0; j < DIM; j++) /* row 1 goes all the way */
+        for (int32_t m = 0; m < heads - 1; m++) assert_true(grad[(heads + m) * DIM + j] == 0);
+      free(out), free(target), free(x), free(a), free(b), free(grad);
+    }
 }
 
 int main(void) {
@@ -257,6 +313,7 @@ int main(void) {
                                      cmocka_unit_test(test_not_finite),
                                      cmocka_unit_test(test_gram_is_the_distance_of_the_curves),
                                      cmocka_unit_test(test_endpoint_weight),
-                                     cmocka_unit_test(test_weighted_differences)};
+                                     cmocka_unit_test(test_weighted_differences),
+                                     cmocka_unit_test(test_steps)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

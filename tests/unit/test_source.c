@@ -317,7 +317,7 @@ static void test_no_teacher(void **state) {
     index[i] = i;
   }
   const bzdi_time_config config = {.kind = BZDI_TIME_UNIFORM, .seed = 2};
-  bzdi_times(&config, NULL, N, index, t, NULL);
+  bzdi_times(&config, NULL, N, index, t, NULL, NULL);
   bzdi_path_targets(N, 1, DIM, lines, t, 1, 0, x, u);
   bzdi_rng_normals(spec.seed, BZD_STREAM_NOISE, 0, N, DIM, noise, DIM);
   for (int i = 0; i < N * DIM; i++) {

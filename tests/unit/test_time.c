@@ -49,7 +49,7 @@ static void test_distributions(void **state) {
     const bzdi_time_config config = {
         .kind = s == 0 ? BZDI_TIME_UNIFORM : BZDI_TIME_U_SHAPED, .u_shape = shapes[s], .seed = 12};
     double mean, variance;
-    bzdi_times(&config, NULL, MANY, number, t, NULL);
+    bzdi_times(&config, NULL, MANY, number, t, NULL, NULL);
     moments(&mean, &variance);
     for (int i = 0; i < MANY; i++) assert_true(t[i] >= 0 && t[i] < 1);
     assert_true(fabs(mean - 0.5) < 4 * sqrt(variance / MANY));
@@ -66,10 +66,10 @@ static void test_pure(void **state) {
   (void)state;
   reseeded.seed = UINT64_C(9) << 32;
   for (int i = 0; i < 1000; i++) number[i] = ((int64_t)1 << 40) + 3 * i;
-  bzdi_times(&config, NULL, 1000, number, t, NULL);
-  for (int i = 0; i < 1000; i++) bzdi_times(&config, NULL, 1, number + i, other + i, NULL);
+  bzdi_times(&config, NULL, 1000, number, t, NULL, NULL);
+  for (int i = 0; i < 1000; i++) bzdi_times(&config, NULL, 1, number + i, other + i, NULL, NULL);
   SAME(t, other, 1000);
-  bzdi_times(&reseeded, NULL, 1000, number, other, NULL);
+  bzdi_times(&reseeded, NULL, 1000, number, other, NULL, NULL);
   int equal = 0;
   for (int i = 0; i < 1000; i++) equal += t[i] > 0 && t[i] == other[i];
   assert_true(equal < 10);
@@ -81,9 +81,9 @@ static void test_atom(void **state) {
   int zeros = 0;
   (void)state;
   for (int i = 0; i < MANY; i++) number[i] = i;
-  bzdi_times(&config, NULL, MANY, number, other, NULL);
+  bzdi_times(&config, NULL, MANY, number, other, NULL, NULL);
   config.at_zero = 0.3;
-  bzdi_times(&config, NULL, MANY, number, t, NULL);
+  bzdi_times(&config, NULL, MANY, number, t, NULL, NULL);
   for (int i = 0; i < MANY; i++) {
     assert_true(other[i] > 0);
     zeros += t[i] == 0;
@@ -94,7 +94,7 @@ static void test_atom(void **state) {
   for (int i = 0; i < MANY; i++) mean += (double)t[i] / (MANY - zeros);
   assert_true(fabs(mean - 0.5) < 4 * sqrt(1.0 / 12 / (MANY - zeros)));
   config.at_zero = 1;
-  bzdi_times(&config, NULL, MANY, number, t, NULL);
+  bzdi_times(&config, NULL, MANY, number, t, NULL, NULL);
   for (int i = 0; i < MANY; i++) assert_true(t[i] == 0);
 }
 
@@ -108,7 +108,7 @@ static void test_logit_normal(void **state) {
         .kind = BZDI_TIME_LOGIT_NORMAL, .logit_mean = settings[s][0], .logit_std = settings[s][1], .seed = 21};
     const double deviation = settings[s][1];
     double mean = 0, variance = 0;
-    bzdi_times(&config, NULL, MANY, number, t, NULL);
+    bzdi_times(&config, NULL, MANY, number, t, NULL, NULL);
     for (int i = 0; i < MANY; i++) {
       assert_true(t[i] > 0 && t[i] < 1);
       other[i] = (float)log((double)t[i] / (1 - (double)t[i]));
@@ -124,31 +124,45 @@ static void test_logit_normal(void **state) {
 static int about(int count, double share) { return fabs(count - share * MANY) < 4 * sqrt(share * (1 - share) * MANY); }
 
 /* Rows on the grid replace times and leave the others as they were. Uniform times are odd multiples of 2^-24: none is
- * on the grid by itself. */
+ * on the grid by itself. Samplers of 12 steps: one, or 12, 6, 3 alike. */
 static void test_grid(void **state) {
-  static const double atoms[][2] = {{0, 0.5}, {0.3, 0.25}, {0.4, 0.6}};
+  static const double atoms[][3] = {{0, 0.5, 0.25}, {0.3, 0.25, 0.75}, {0.4, 0.6, 1}, {0, 1, 0}};
+  static const int steps[] = {1, 12, 6, 3};
+  static float step[MANY];
   (void)state;
   for (int i = 0; i < MANY; i++) number[i] = i;
-  for (int s = 0; s < 3; s++) {
-    bzdi_time_config config = {.kind = BZDI_TIME_UNIFORM, .grid_steps = 4, .at_zero = atoms[s][0], .seed = 8};
-    int counts[4] = {0}, on_grid = 0;
-    bzdi_times(&config, NULL, MANY, number, other, NULL);
+  for (int s = 0; s < 4; s++) {
+    bzdi_time_config config = {.kind = BZDI_TIME_UNIFORM, .grid_steps = 12, .at_zero = atoms[s][0], .seed = 8};
+    int counts[4][12] = {{0}}, on_grid = 0, zero = 0;
+    const double one = atoms[s][2];
+    bzdi_times(&config, NULL, MANY, number, other, NULL, step);
+    for (int i = 0; i < MANY; i++) assert_true(step[i] == 0);
     config.at_grid = atoms[s][1];
-    bzdi_times(&config, NULL, MANY, number, t, NULL);
+    config.one_step = one;
+    bzdi_times(&config, NULL, MANY, number, t, NULL, step);
     for (int i = 0; i < MANY; i++) {
-      const float at = 4 * t[i];
-      if (at == floorf(at)) {
-        assert_true(at >= 0 && at < 4);
-        counts[(int)at]++;
-        on_grid++;
-        if (other[i] == 0) assert_true(t[i] == 0); /* what is at 0 without the grid stays there */
-      } else {
+      if (step[i] == 0) {
         assert_true(t[i] == other[i]);
+        zero += t[i] == 0;
+        continue;
       }
+      int found = 0;
+      for (int k = 0; k < 4 && !found; k++) { /* which sampler's step is it? the length says */
+        const int place = (int)lround((double)t[i] * steps[k]);
+        const double length = (double)step[i] * (1 - (double)t[i]) * steps[k];
+        found = fabs((double)t[i] * steps[k] - place) < 1e-5 && fabs(length - 1) < 1e-5;
+        if (found) counts[k][place]++;
+      }
+      assert_true(found);
+      on_grid++;
     }
-    const double all = atoms[s][0] + atoms[s][1];
-    assert_true(all == 1 ? on_grid == MANY : about(on_grid, all));
-    for (int k = 0; k < 4; k++) assert_true(about(counts[k], atoms[s][1] / 4 + (k == 0 ? atoms[s][0] : 0)));
+    assert_true(about(on_grid, atoms[s][1]) || on_grid == MANY);
+    assert_true(atoms[s][0] == 0 ? zero == 0 : about(zero, atoms[s][0]));
+    for (int k = 0; k < 4; k++)
+      for (int j = 0; j < steps[k]; j++) {
+        const double share = atoms[s][1] * (k == 0 ? one : (1 - one) / 3 / steps[k]);
+        assert_true(share == 0 ? counts[k][j] == 0 : share == 1 ? counts[k][j] == MANY : about(counts[k][j], share));
+      }
   }
 }
 
@@ -159,9 +173,9 @@ static void test_nothing_seen(void **state) {
   const bzdi_time_seen seen = {{0}};
   (void)state;
   for (int i = 0; i < MANY; i++) number[i] = i;
-  bzdi_times(&config, NULL, MANY, number, other, NULL);
+  bzdi_times(&config, NULL, MANY, number, other, NULL, NULL);
   config.kind = BZDI_TIME_LOSS_AWARE;
-  bzdi_times(&config, &seen, MANY, number, t, weight);
+  bzdi_times(&config, &seen, MANY, number, t, weight, NULL);
   for (int i = 0; i < MANY; i++) {
     assert_true(fabsf(t[i] - other[i]) < 1e-6f);
     assert_true(fabsf(weight[i] - 1) < 1e-6f);
@@ -186,7 +200,7 @@ static void test_loss_aware(void **state) {
     if (gap) seen.loss[5] = 0, root[5] = (15 * 0.2 + 16 * 0.6) / 31;
     for (int b = 0; b < BZDI_TIME_BINS; b++) sum += root[b];
     for (int b = 0; b < BZDI_TIME_BINS; b++) share[b] = 0.2 / BZDI_TIME_BINS + 0.8 * root[b] / sum;
-    bzdi_times(&config, &seen, MANY, number, t, weight);
+    bzdi_times(&config, &seen, MANY, number, t, weight, NULL);
     for (int i = 0; i < MANY; i++) {
       assert_true(t[i] >= 0 && t[i] < 1);
       const int b = (int)(t[i] * BZDI_TIME_BINS);
@@ -204,7 +218,7 @@ static void test_loss_aware(void **state) {
     config.at_zero = config.at_grid = 0.25;
     static float atom_weight[MANY];
     int kept = 0;
-    bzdi_times(&config, &seen, MANY, number, other, atom_weight);
+    bzdi_times(&config, &seen, MANY, number, other, atom_weight, NULL);
     for (int i = 0; i < MANY; i++) {
       const int same = other[i] == t[i] && atom_weight[i] == weight[i];
       assert_true(same || (4 * other[i] == floorf(4 * other[i]) && atom_weight[i] == 1));

@@ -197,7 +197,7 @@ static void check_reflow(double at_zero) {
     /* The library's batch: to the bit. */
     float paths[BATCH * 2 * DIM], own_t[BATCH], own_x[BATCH * DIM], own_u[BATCH * DIM];
     OK(source->kind->paths(source, BATCH, index, &(bzdi_batch){paths, NULL, NULL, NULL}));
-    bzdi_times(&config.time, NULL, BATCH, index, own_t, NULL);
+    bzdi_times(&config.time, NULL, BATCH, index, own_t, NULL, NULL);
     bzdi_path_targets(BATCH, 1, DIM, paths, own_t, 1, 0, own_x, own_u);
     SAME(own_t, t, BATCH);
     SAME(own_x, x, BATCH * DIM);
@@ -282,7 +282,7 @@ static void test_kinds(void **state) {
         const int64_t number = 700 + r;
         float t;
         double squares = 0, huber = 0.00054 * DIM;
-        bzdi_times(&config.time, NULL, 1, &number, &t, NULL);
+        bzdi_times(&config.time, NULL, 1, &number, &t, NULL, NULL);
         bzdi_path_elevate(1, from, DIM, paths + r * (from + 1) * DIM, to, raised);
         bzdi_path_targets(1, to, DIM, raised, &t, kind == BZDI_FLOW_CONTROL ? to : 1, kind == BZDI_FLOW_ENDPOINT, x,
                           target);

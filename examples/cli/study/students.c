@@ -10,10 +10,8 @@ struct recipe recipe_bezier(const struct piece *piece) {
 
 struct recipe recipe_few(const struct piece *piece) {
   struct recipe recipe = recipe_default(piece);
-  recipe.training.at_zero = 0.75;
-  recipe.training.at_grid = 0.25;
+  recipe.training.at_grid = 1;
   recipe.training.grid_steps = 4;
-  recipe.training.endpoint_weight = 4;
   return recipe;
 }
 
@@ -103,32 +101,32 @@ void run_sampling(struct piece *piece) {
   struct model *teacher = references(piece);
   static const struct {
     const char *name;
-    int32_t time, loss;
-    double at_zero, at_grid, end, consistency;
+    int32_t time, loss, degree;
+    double at_zero, at_grid, one_step, end, consistency;
   } tries[] = {
-      {"uniform", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0, 1, 0},
-      {"u-shaped", BZD_TIME_U_SHAPED, BZD_LOSS_MSE, 0, 0, 1, 0},
-      {"logit-normal", BZD_TIME_LOGIT_NORMAL, BZD_LOSS_MSE, 0, 0, 1, 0},
-      {"loss-aware", BZD_TIME_LOSS_AWARE, BZD_LOSS_MSE, 0, 0, 1, 0},
-      {"gram", BZD_TIME_UNIFORM, BZD_LOSS_GRAM, 0, 0, 1, 0},
-      {"huber", BZD_TIME_UNIFORM, BZD_LOSS_PSEUDO_HUBER, 0, 0, 1, 0},
-      {"consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0, 1, 1},
-      {"zero .25", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.25, 0, 1, 0},
-      {"zero .5", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.5, 0, 1, 0},
-      {"zero .5 end 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.5, 0, 4, 0},
-      {"zero .5 end 4 consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.5, 0, 4, 1},
-      {"grid 1", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 1, 1, 0},
-      {"zero .5 grid .5", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.5, 0.5, 1, 0},
-      {"zero .75 grid .25", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.75, 0.25, 1, 0},
-      {"zero .75 grid .25 end 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.75, 0.25, 4, 0},
-      {"zero .9 grid .1 end 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.9, 0.1, 4, 0},
+      {"uniform", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0, 0, 1, 0},
+      {"steps .5", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 1, 0.5, 1, 0},
+      {"steps .75", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 1, 0.75, 1, 0},
+      {"steps .9", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 1, 0.9, 1, 0},
+      {"steps .75 degree 3", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 3, 0, 1, 0.75, 1, 0},
+      {"half steps .75", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0.5, 0.75, 1, 0},
+      {"consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0, 0, 1, 1},
+      {"zero .5", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0.5, 0, 0, 1, 0},
+      {"zero .5 end 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0.5, 0, 0, 4, 0},
+      {"u-shaped", BZD_TIME_U_SHAPED, BZD_LOSS_MSE, 2, 0, 0, 0, 1, 0},
+      {"logit-normal", BZD_TIME_LOGIT_NORMAL, BZD_LOSS_MSE, 2, 0, 0, 0, 1, 0},
+      {"loss-aware", BZD_TIME_LOSS_AWARE, BZD_LOSS_MSE, 2, 0, 0, 0, 1, 0},
+      {"gram", BZD_TIME_UNIFORM, BZD_LOSS_GRAM, 2, 0, 0, 0, 1, 0},
+      {"huber", BZD_TIME_UNIFORM, BZD_LOSS_PSEUDO_HUBER, 2, 0, 0, 0, 1, 0},
   };
   for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
     struct recipe recipe = recipe_default(piece);
+    recipe.degree = tries[i].degree;
     recipe.training.time = tries[i].time;
     recipe.training.loss = tries[i].loss;
     recipe.training.at_zero = tries[i].at_zero;
     recipe.training.at_grid = tries[i].at_grid;
+    recipe.training.one_step = tries[i].one_step;
     recipe.training.endpoint_weight = tries[i].end;
     recipe.training.consistency = tries[i].consistency;
     one(piece, "bezier", tries[i].name, &recipe, teacher);
