@@ -211,6 +211,7 @@ static void test_trainer_create(void) {
   FIELD(u_shape, 31.0);
   FRACTION(at_zero);
   FRACTION(at_grid);
+  FRACTION(one_step);
   FIELD(endpoint_weight, -1.0);
   FIELD(endpoint_weight, NAN);
   FIELD(consistency, -1.0);
