@@ -2,14 +2,16 @@
 /* Types, statuses, errors, the context and the random numbers: what every other header needs.
  *
  * What holds for all functions of the library, said once:
- *   Arrays     contiguous, row-major, float32 unless the type says otherwise; a row count of 0 does nothing and is
- * fine, and array arguments may then be NULL. Failure    a function that returns bzd_status returns 0 or one of BZD_E_;
- * after a failure *out is NULL, plain outputs and result structs are unchanged unless the comment says they hold no
- * meaning, and every handle is still good. The text of the failure is bzd_last_error. Handles    made by _create,
- * _load, _open, _from or _get functions with a last parameter `out` that is the caller's to destroy, once. Objects
- * retain what they are made from, so any order of destroying works. Destroying NULL, or something that is not a live
- * handle of that kind, does nothing. Threads    "any": no rule. "shared-read": many threads may use the object at once
- * in calls of this mark. "exclusive": no other call on that object meanwhile. Distinct objects are independent. */
+ * - Arrays: contiguous, row-major, float32 unless the type says otherwise. A row count of 0 does nothing and is fine,
+ *   and array arguments may then be NULL.
+ * - Failure: a function that returns bzd_status returns 0 or one of BZD_E_. After a failure *out is NULL, plain outputs
+ *   and result structs are unchanged unless the comment says they hold no meaning, and every handle is still good. The
+ *   text of the failure is bzd_last_error.
+ * - Handles: made by _create, _load, _open, _from or _get functions with a last parameter `out` that is the caller's to
+ *   destroy, once. Objects retain what they are made from, so any order of destroying works. Destroying NULL, or
+ *   something that is not a live handle of that kind, does nothing.
+ * - Threads: "any" is no rule. "shared-read": many threads may use the object at once in calls of this mark.
+ *   "exclusive": no other call on that object meanwhile. Distinct objects are independent. */
 #ifndef BEZDIST_BASE_H
 #define BEZDIST_BASE_H
 

@@ -9,30 +9,32 @@
 extern "C" {
 #endif
 
-#define BZD_COMBINE_VELOCITY 1 /* mean velocity at a shared (x, t): only for teachers of the same coupling */
-#define BZD_COMBINE_MIXTURE 2  /* each sample follows one teacher, drawn with the weights: any teachers */
-#define BZD_COMBINE_SELECT                                                                                             \
-  3 /* each sample takes the teacher's trajectory that is nearest to the others' (the medoid): any teachers; paths     \
-       only */
-#define BZD_COMBINE_ENDPOINT                                                                                           \
-  4 /* mean of the teachers' trajectories, ends included: shrinks the variance of the target wherever teachers differ; \
-       for comparison; paths only */
-#define BZD_COMBINE_ANY_VELOCITY                                                                                       \
-  5 /* as VELOCITY without the check of generations: the mean of fields of different couplings is the flow of neither  \
-     */
+/* Mean velocity at a shared (x, t): only for teachers of the same coupling. */
+#define BZD_COMBINE_VELOCITY 1
+/* Each sample follows one teacher, drawn with the weights: any teachers. */
+#define BZD_COMBINE_MIXTURE 2
+/* Each sample takes the teacher's trajectory that is nearest to the others' (the medoid): any teachers; paths only. */
+#define BZD_COMBINE_SELECT 3
+/* Mean of the teachers' trajectories, ends included: shrinks the variance of the target wherever teachers differ; for
+ * comparison; paths only. */
+#define BZD_COMBINE_ENDPOINT 4
+/* As VELOCITY without the check of generations: the mean of fields of different couplings is the flow of neither. */
+#define BZD_COMBINE_ANY_VELOCITY 5
 
 #define BZD_RULE_UNIFORM 1
-#define BZD_RULE_FIXED 2 /* given numbers */
-#define BZD_RULE_CONSENSUS                                                                                             \
-  3                       /* per row softmax(-|v_m - c|^2 / (2 T^2 dim)), c the leave-one-out mean; velocities only */
-#define BZD_RULE_MEDOID 4 /* per row the one velocity nearest to the others; velocities only */
-#define BZD_RULE_ERROR                                                                                                 \
-  5 /* 1 / (mean square error on validation's paths - the least of all teachers' + its standard error), on common rows \
-     */
-#define BZD_RULE_VARIANCE                                                                                              \
-  6 /* 1 / variance per bin of time, told from how far a teacher is from the mean of the others on validation's paths; \
-       linear between bins; velocities only. Two teachers cannot be told apart: one half each */
-#define BZD_RULE_CALLBACK 7 /* the caller's own rule; velocities only */
+/* Given numbers. */
+#define BZD_RULE_FIXED 2
+/* Per row softmax(-|v_m - c|^2 / (2 T^2 dim)), c the leave-one-out mean; velocities only. */
+#define BZD_RULE_CONSENSUS 3
+/* Per row the one velocity nearest to the others; velocities only. */
+#define BZD_RULE_MEDOID 4
+/* 1 / (mean square error on validation's paths - the least of all teachers' + its standard error), on common rows. */
+#define BZD_RULE_ERROR 5
+/* 1 / variance per bin of time, told from how far a teacher is from the mean of the others on validation's paths;
+ * linear between bins; velocities only. Two teachers cannot be told apart: one half each. */
+#define BZD_RULE_VARIANCE 6
+/* The caller's own rule; velocities only. */
+#define BZD_RULE_CALLBACK 7
 
 typedef struct bzd_ensemble_config {
   uint32_t struct_size;   /* set by bzd_ensemble_config_init */

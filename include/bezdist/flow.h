@@ -126,22 +126,21 @@ BZD_API bzd_status bzd_flow_curve(const bzd_flow *flow, int64_t n, const float *
 
 /* ---- Sampling ------------------------------------------------------------------------------------------------ */
 
-#define BZD_SOLVER_AUTO 0     /* CONTROL for control-point and endpoint flows, DOPRI5 otherwise */
-#define BZD_SOLVER_EULER 1    /* order 1, 1 evaluation a step */
-#define BZD_SOLVER_MIDPOINT 2 /* order 2, 2 */
-#define BZD_SOLVER_HEUN 3     /* order 2, 2 */
-#define BZD_SOLVER_RK4 4      /* order 4, 4 */
-#define BZD_SOLVER_DOPRI5 5   /* Dormand-Prince 5(4), its own step size for each row; first same as last */
-#define BZD_SOLVER_CONTROL 6  /* along the predicted curve, 1 evaluation a step; exact for any step of a true curve */
-#define BZD_SOLVER_REANCHOR                                                                                            \
-  8 /* control-point and endpoint flows, 1 evaluation a step, from t0 = 0 to t1 = 1: each evaluation jumps to t = 1;   \
-       the next state lies on the line from noise to there, (1 - t) z + t x1, z = sqrt(1 - eta^2) x0 + eta (fresh      \
-       noise) */
+#define BZD_SOLVER_AUTO 0         /* CONTROL for control-point and endpoint flows, DOPRI5 otherwise */
+#define BZD_SOLVER_EULER 1        /* order 1, 1 evaluation a step */
+#define BZD_SOLVER_MIDPOINT 2     /* order 2, 2 */
+#define BZD_SOLVER_HEUN 3         /* order 2, 2 */
+#define BZD_SOLVER_RK4 4          /* order 4, 4 */
+#define BZD_SOLVER_DOPRI5 5       /* Dormand-Prince 5(4), its own step size for each row; first same as last */
+#define BZD_SOLVER_CONTROL 6      /* along the predicted curve, 1 evaluation a step; exact for a true curve */
 #define BZD_SOLVER_DOPRI5_FIXED 7 /* the same tableau with fixed steps, order 5, 6 evaluations a step */
+/* Control-point and endpoint flows, 1 evaluation a step, from t0 = 0 to t1 = 1: each evaluation jumps to t = 1; the
+ * next state lies on the line from noise to there, (1 - t) z + t x1, z = sqrt(1 - eta^2) x0 + eta (fresh noise). */
+#define BZD_SOLVER_REANCHOR 8
 
 #define BZD_UNITS_MODEL 0 /* values as the network sees them */
-#define BZD_UNITS_DATA                                                                                                 \
-  1 /* ends at t = 1 in data units: out forwards, x0 (when given) backwards, by the flow's affine */
+/* Ends at t = 1 in data units: out forwards, x0 (when given) backwards, by the flow's affine. */
+#define BZD_UNITS_DATA 1
 
 typedef struct bzd_sample_config {
   uint32_t struct_size;     /* set by bzd_sample_config_init */

@@ -9,18 +9,22 @@
 extern "C" {
 #endif
 
-#define BZD_LOSS_MSE 1          /* mean square over heads and coordinates */
-#define BZD_LOSS_PSEUDO_HUBER 2 /* per row sqrt(|e|^2 + c^2) - c, c = 0.00054 dim unless huber_c is set */
-#define BZD_LOSS_GRAM                                                                                                  \
-  3 /* control-point students: distance of the two curves over (1 - t)^2, sum M_ij (ij/n^2) e_i . e_j / dim, M the     \
-       Gram matrix of the Bernstein basis */
+/* Mean square over heads and coordinates. */
+#define BZD_LOSS_MSE 1
+/* Per row sqrt(|e|^2 + c^2) - c, c = 0.00054 dim unless huber_c is set. */
+#define BZD_LOSS_PSEUDO_HUBER 2
+/* Control-point students: distance of the two curves over (1 - t)^2, sum M_ij (ij/n^2) e_i . e_j / dim, M the Gram
+ * matrix of the Bernstein basis. */
+#define BZD_LOSS_GRAM 3
 
 #define BZD_TIME_UNIFORM 1
-#define BZD_TIME_U_SHAPED 2     /* p(t) = a (e^(at) + e^(a(1-t))) / (2 (e^a - 1)) */
-#define BZD_TIME_LOGIT_NORMAL 3 /* t = 1 / (1 + exp(-(logit_mean + logit_std z))), z normal (Esser et al. 2024) */
-#define BZD_TIME_LOSS_AWARE                                                                                            \
-  4 /* denser where the loss of 32 bins has been larger (by its root, a fifth of the rows even), rows weighted by      \
-       1 / density, so that what is minimised stays that of uniform times */
+/* p(t) = a (e^(at) + e^(a(1-t))) / (2 (e^a - 1)). */
+#define BZD_TIME_U_SHAPED 2
+/* t = 1 / (1 + exp(-(logit_mean + logit_std z))), z normal (Esser et al. 2024). */
+#define BZD_TIME_LOGIT_NORMAL 3
+/* Denser where the loss of 32 bins has been larger (by its root, a fifth of the rows even), rows weighted by
+ * 1 / density, so that what is minimised stays that of uniform times. */
+#define BZD_TIME_LOSS_AWARE 4
 
 typedef struct bzd_trainer_config {
   uint32_t struct_size;   /* set by bzd_trainer_config_init */

@@ -120,7 +120,9 @@ static bzd_status drift(const bzd_flow *flow, const bzd_flow_metrics_config *c, 
   bzd_status status = rows && index ? BZD_OK : bzdi_no_memory("drift", (size_t)(n * (dim + cond_dim)), sizeof *rows);
   for (int64_t i = 0; status == BZD_OK && i < n; i++) index[i] = i;
   float *cond = cond_dim > 0 && rows ? rows + n * dim : NULL;
-  int curve = flow->kind == BZD_FLOW_CONTROL;
+  int curve = flow->kind == BZD_FLOW_CONTROL &&
+              (c->decode_solver == BZD_SOLVER_AUTO || c->decode_solver == BZD_SOLVER_CONTROL ||
+               c->decode_solver == BZD_SOLVER_REANCHOR); /* fewer steps, as in samplers */
   bzdi_solve decode = {.solver = c->decode_solver,
                        .steps = c->decode_steps > 0 ? c->decode_steps
                                 : curve             ? 4

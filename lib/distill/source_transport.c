@@ -12,6 +12,7 @@ typedef struct transport_source {
   bzd_source source;
   bzd_source *rows; /* the independent coupling */
   int64_t group;
+  bzdi_cache pairing; /* memory of the assignment */
 } transport_source;
 
 typedef struct work {
@@ -34,6 +35,7 @@ static size_t carve(const transport_source *s, void *base, work *w) {
 
 /* All paths of one group, in order, into w->paths. */
 static bzd_status make_group(const transport_source *s, int64_t group, const work *w) {
+  bzdi_cache *pairing = &((transport_source *)(uintptr_t)s)->pairing; /* a workspace is no change a reader can see */
   int64_t dim = s->source.item.dim;
   size_t row = (size_t)dim * sizeof(float);
   for (int64_t r = 0; r < s->group; r++) w->index[r] = group * s->group + r;
@@ -44,7 +46,7 @@ static bzd_status make_group(const transport_source *s, int64_t group, const wor
     memcpy(w->x1 + r * dim, w->paths + (2 * r + 1) * dim, row);
   }
   bzdi_sample targets = {s->group, w->x1}, starts = {s->group, w->x0};
-  BZDI_TRY(bzdi_assignment(s->source.handle.context, dim, targets, starts, w->partner, NULL));
+  BZDI_TRY(bzdi_assignment(s->source.handle.context, pairing, dim, targets, starts, w->partner, NULL));
   for (int64_t r = 0; r < s->group; r++) memcpy(w->paths + 2 * r * dim, w->x0 + w->partner[r] * dim, row);
   return BZD_OK;
 }
@@ -83,6 +85,7 @@ static const bzdi_source_kind kind = {BZDI_SOURCE_TRANSPORT, make_paths, hash_so
 static void drop(void *self) {
   transport_source *s = self;
   bzdi_cache_clear(&s->source.cache, s->source.handle.context);
+  bzdi_cache_clear(&s->pairing, s->source.handle.context);
   bzdi_item_clear(s->source.handle.context, &s->source.item);
   bzdi_release(s->rows);
 }

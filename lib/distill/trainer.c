@@ -171,6 +171,12 @@ static void to_span(int64_t n, int64_t width, const float *span, float *t, float
   }
 }
 
+/* Back to the curve's own time, in which times are drawn. */
+static void from_span(int64_t n, const float *span, float *t) {
+  for (int64_t r = 0; r < n; r++)
+    t[r] = fmaxf(0, fminf((t[r] - span[2 * r]) / (span[2 * r + 1] - span[2 * r]), 0.99999994f));
+}
+
 static void target_task(void *arg, int64_t i, int32_t slot) {
   const target_job *j = arg;
   const bzdi_net *net = j->trainer->net;
@@ -254,7 +260,10 @@ static bzd_status one_step(bzd_trainer *trainer) {
   int64_t k = ++trainer->step;
   bzdi_adam_step(context, &config->adam, k, norm, net->count, trainer->grad, trainer->weights, trainer->moment1,
                  trainer->moment2, trainer->ema);
-  if (w.row_loss) bzdi_times_learn(&trainer->seen, rows.n, w.t, w.row_loss);
+  if (w.row_loss) {
+    if (w.span) from_span(rows.n, w.span, w.t);
+    bzdi_times_learn(&trainer->seen, rows.n, w.t, w.row_loss);
+  }
   trainer->loss = loss;
   trainer->norm = norm;
   trainer->rate = bzdi_adam_rate(&config->adam, k);
@@ -301,8 +310,8 @@ static bzd_status choose(const bzd_trainer *trainer, int32_t which, const float 
 }
 
 bzdi_flow_shape bzdi_trainer_shape(const bzd_trainer *trainer) {
-  return (bzdi_flow_shape){trainer->kind, trainer->degree, trainer->generation,
-                           trainer->item, trainer->meta,   trainer->net};
+  int32_t generation = trainer->step > 0 ? trainer->source->generation : trainer->generation;
+  return (bzdi_flow_shape){trainer->kind, trainer->degree, generation, trainer->item, trainer->meta, trainer->net};
 }
 
 bzd_status bzdi_trainer_flow(const bzd_trainer *trainer, int32_t which, bzd_flow **out) {
@@ -310,7 +319,6 @@ bzd_status bzdi_trainer_flow(const bzd_trainer *trainer, int32_t which, bzd_flow
   *out = NULL;
   BZDI_TRY(choose(trainer, which, &weights));
   bzdi_flow_shape shape = bzdi_trainer_shape(trainer);
-  if (trainer->step > 0) shape.generation = trainer->source->generation;
   return bzdi_flow_new_net(trainer->handle.context, &shape, weights, out);
 }
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "distill/trainer.h"
 #include "num/gemm.h"
+#include "store/bytes.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -85,6 +86,19 @@ static bzd_status load_config(const bzdi_store *store, bzdi_trainer_config *conf
   return BZD_OK;
 }
 
+/* float64, little-endian like every number of a file. */
+enum { SEEN_BYTES = 8 * BZDI_TIME_BINS };
+
+static bzd_status store_seen(const bzdi_time_seen *seen, bzdi_store *store) {
+  unsigned char bytes[SEEN_BYTES];
+  for (int b = 0; b < BZDI_TIME_BINS; b++) {
+    uint64_t bits;
+    memcpy(&bits, &seen->loss[b], sizeof bits);
+    bzdi_put64(bytes + 8 * b, bits);
+  }
+  return bzdi_store_set_bytes(store, BZDI_STAT, "trainer.time_seen", bytes, sizeof bytes, BZDI_MODEL);
+}
+
 bzd_status bzdi_trainer_store(const bzd_trainer *trainer, bzdi_store *store) {
   const bzdi_net *net = trainer->net;
   uint8_t id[32];
@@ -102,9 +116,7 @@ bzd_status bzdi_trainer_store(const bzd_trainer *trainer, bzdi_store *store) {
   BZDI_TRY(bzdi_store_set_f64(store, BZDI_STAT, "trainer.last_loss", trainer->loss, 0));
   BZDI_TRY(bzdi_store_set_f64(store, BZDI_STAT, "trainer.last_norm", trainer->norm, 0));
   BZDI_TRY(bzdi_store_set_f64(store, BZDI_STAT, "trainer.smooth_sum", trainer->smooth_sum, 0));
-  if (trainer->config.time.kind == BZDI_TIME_LOSS_AWARE)
-    BZDI_TRY(
-        bzdi_store_set_bytes(store, BZDI_STAT, "trainer.time_seen", &trainer->seen, sizeof trainer->seen, BZDI_MODEL));
+  if (trainer->config.time.kind == BZDI_TIME_LOSS_AWARE) BZDI_TRY(store_seen(&trainer->seen, store));
   bzdi_gemm_describe(kernels, sizeof kernels);
   char version[32];
   snprintf(version, sizeof version, "%d.%d.%d", BZD_VERSION_MAJOR, BZD_VERSION_MINOR, BZD_VERSION_PATCH);
@@ -133,13 +145,15 @@ static bzd_status load_seen(const bzdi_store *store, bzdi_time_seen *seen) {
   const void *saved;
   size_t size;
   BZDI_TRY(bzdi_store_get_bytes(store, BZDI_STAT, "trainer.time_seen", &saved, &size));
-  if (size != sizeof *seen)
-    return bzdi_fail(BZD_E_CORRUPT, "trainer.time_seen has %zu bytes, expected %zu", size, sizeof *seen);
-  memcpy(seen, saved, sizeof *seen);
-  for (int b = 0; b < BZDI_TIME_BINS; b++)
+  if (size != SEEN_BYTES)
+    return bzdi_fail(BZD_E_CORRUPT, "trainer.time_seen has %zu bytes, expected %d", size, SEEN_BYTES);
+  for (int b = 0; b < BZDI_TIME_BINS; b++) {
+    uint64_t bits = bzdi_get64((const unsigned char *)saved + 8 * b);
+    memcpy(&seen->loss[b], &bits, sizeof bits);
     if (!(seen->loss[b] >= 0 && isfinite(seen->loss[b])))
       return bzdi_fail(BZD_E_CORRUPT, "trainer.time_seen: bin %d is %g, expected finite and at least 0", b,
                        seen->loss[b]);
+  }
   return BZD_OK;
 }
 

@@ -109,7 +109,15 @@ static void reverse(float *states, int64_t nodes, int64_t block) {
   }
 }
 
-/* Runs the solver over a field of the ensemble, or of one of its members (member >= 0). When a trajectory was lost it
+/* The ensemble's field, or that of one of its members (member >= 0). */
+static void field_of(const self *s, int64_t member, bzdi_field *field) {
+  if (member >= 0)
+    bzdi_flow_field(s->ensemble->flow[member], s->ensemble->guidance[member], field);
+  else
+    bzdi_ensemble_field(s->ensemble, field);
+}
+
+/* Runs the solver over that field. When a trajectory was lost it
  * is run again with every teacher looked at, so that the text names the teacher; rows of the solver become sample
  * numbers.
  */
@@ -119,10 +127,7 @@ static bzd_status integrate(const self *s, int64_t member, const bzdi_solve *sol
   const float *cond = s->source.item.cond_dim > 0 ? w->cond : NULL;
   bzdi_cache *cache = &s->ensemble->cache;
   bzdi_field field;
-  if (member >= 0)
-    bzdi_flow_field(s->ensemble->flow[member], s->ensemble->guidance[member], &field);
-  else
-    bzdi_ensemble_field(s->ensemble, &field);
+  field_of(s, member, &field);
   bzd_status status = bzdi_solve_field(context, cache, &field, solve, w->rows, x0, cond, NULL, states, 1, solved);
   if (status == BZD_OK) return BZD_OK;
   char text[400];
@@ -178,9 +183,13 @@ static void average_members(const self *s, const work *w) {
   }
 }
 
+static int32_t visitor_solver(const self *s) {
+  return s->visitor->kind == BZDI_FLOW_CONTROL ? BZDI_SOLVER_CONTROL : BZDI_SOLVER_EULER;
+}
+
 /* x becomes the visitor's state after k of its steps. */
 static bzd_status visit(const self *s, int32_t k, work *w) {
-  bzdi_solve solve = {.solver = s->visitor->kind == BZDI_FLOW_CONTROL ? BZDI_SOLVER_CONTROL : BZDI_SOLVER_EULER,
+  bzdi_solve solve = {.solver = visitor_solver(s),
                       .steps = k,
                       .t0 = 0,
                       .t1 = (double)k / s->spec.visit_steps,
@@ -308,16 +317,18 @@ static bzd_status one_way(const self *s, int32_t way, int64_t n, const int64_t *
   return BZD_OK;
 }
 
-/* How many rows of a chunk go which way changes from call to call; the solver's workspace is to hold them all at once,
- * so that later calls allocate nothing. */
+/* How many rows of a chunk go which way, or share a trajectory, changes from call to call; the solvers' workspaces are
+ * to hold them all at once, so that later calls allocate nothing. */
 static bzd_status reserve(const self *s, int64_t n) {
-  const bzd_context *context = s->source.handle.context;
-  bzdi_field field;
-  bzdi_ensemble_field(s->ensemble, &field);
-  size_t bytes = bzdi_solve_bytes(context, &field, s->spec.solver, n < s->chunk ? n : s->chunk);
-  void *memory = bzdi_cache_take(&s->ensemble->cache, context, bytes);
-  if (!memory) return bzdi_no_memory("source", 1, bytes);
-  bzdi_cache_give(&s->ensemble->cache, context, memory);
+  int64_t rows = n < s->chunk ? n : s->chunk;
+  for (int64_t m = s->members > 1 ? 0 : -1; m < (s->members > 1 ? s->members : 0); m++) {
+    bzdi_field field;
+    field_of(s, m, &field);
+    BZDI_TRY(bzdi_solve_reserve(s->source.handle.context, &s->ensemble->cache, &field, s->spec.solver, rows));
+  }
+  if (s->visitor) BZDI_TRY(bzdi_solve_flow_reserve(s->visitor, visitor_solver(s), rows));
+  for (int g = 0; g < 2; g++)
+    if (s->guide[g]) BZDI_TRY(bzdi_solve_flow_reserve(s->guide[g], s->spec.solver, rows));
   return BZD_OK;
 }
 
@@ -328,7 +339,7 @@ bzd_status bzdi_trajectory_paths(const bzd_source *source, int64_t n, const int6
   bzdi_cache *cache = &((bzd_source *)(uintptr_t)source)->cache; /* a workspace is no change a reader can see */
   size_t bytes = carve(s, NULL, &w);
   int32_t visits = s->visitor ? s->spec.visit_steps : 1;
-  if (visits > 1 || (s->spec.rho > 0 && s->spec.rho < 1)) BZDI_TRY(reserve(s, n));
+  if (visits > 1 || s->spec.windows > 1 || (s->spec.rho > 0 && s->spec.rho < 1)) BZDI_TRY(reserve(s, n));
   void *memory = bzdi_cache_take(cache, source->handle.context, bytes);
   if (!memory) return bzdi_no_memory("source", 1, bytes);
   carve(s, memory, &w);

@@ -179,10 +179,28 @@ static bzd_status run_all(const bzd_context *context, bzdi_cache *cache, job *j,
   return BZD_OK;
 }
 
-size_t bzdi_solve_bytes(const bzd_context *context, const bzdi_field *field, int32_t solver, int64_t n) {
+static bzd_status hold(const bzd_context *context, bzdi_cache *cache, size_t work, int serial) {
+  size_t bytes = slot_bytes(work) * (serial ? 1 : (size_t)bzdi_slots(context));
+  void *memory = bzdi_cache_take(cache, context, bytes);
+  if (!memory) return bzdi_no_memory("solver", bytes, 1);
+  bzdi_cache_give(cache, context, memory);
+  return BZD_OK;
+}
+
+bzd_status bzdi_solve_reserve(const bzd_context *context, bzdi_cache *cache, const bzdi_field *field, int32_t solver,
+                              int64_t n) {
   int64_t rows = bzdi_field_block(field) < n ? bzdi_field_block(field) : n;
   size_t work = solver == BZDI_SOLVER_DOPRI5 ? bzdi_dopri5_work(field, rows) : bzdi_fixed_work(field, rows);
-  return slot_bytes(work) * (field->serial ? 1 : (size_t)bzdi_slots(context));
+  return hold(context, cache, work, field->serial);
+}
+
+bzd_status bzdi_solve_flow_reserve(const bzd_flow *flow, int32_t solver, int64_t n) {
+  bzdi_field field;
+  bzdi_flow_field(flow, 1, &field);
+  bzdi_cache *cache = &((bzd_flow *)(uintptr_t)flow)->cache;
+  if (solver != BZDI_SOLVER_CONTROL) return bzdi_solve_reserve(flow->handle.context, cache, &field, solver, n);
+  int64_t rows = bzdi_field_block(&field) < n ? bzdi_field_block(&field) : n;
+  return hold(flow->handle.context, cache, bzdi_control_work(flow, 1, rows, 0), 0);
 }
 
 bzd_status bzdi_solve_field(const bzd_context *context, bzdi_cache *cache, const bzdi_field *field,

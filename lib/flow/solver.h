@@ -48,8 +48,11 @@ typedef struct bzdi_solved {
 bzd_status bzdi_solve_field(const bzd_context *context, bzdi_cache *cache, const bzdi_field *field,
                             const bzdi_solve *solve, int64_t n, const float *x0, const float *cond, float *out,
                             float *states, int time_major, bzdi_solved *solved);
-/* Workspace that bzdi_solve_field takes for n rows: what calls of at most n rows find in a cache that once held it. */
-size_t bzdi_solve_bytes(const bzd_context *context, const bzdi_field *field, int32_t solver, int64_t n);
+/* Lets the cache hold what calls of at most n rows take, so that they allocate nothing however many rows they have. */
+bzd_status bzdi_solve_reserve(const bzd_context *context, bzdi_cache *cache, const bzdi_field *field, int32_t solver,
+                              int64_t n);
+/* The same for unguided bzdi_solve_flow with this solver, not AUTO. */
+bzd_status bzdi_solve_flow_reserve(const bzd_flow *flow, int32_t solver, int64_t n);
 /* CONTROL and ENDPOINT flows with BZDI_SOLVER_CONTROL: the same arguments. */
 bzd_status bzdi_solve_control(const bzd_flow *flow, double guidance, const bzdi_solve *solve, int64_t n,
                               const float *x0, const float *cond, float *out, float *states, int time_major,

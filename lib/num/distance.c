@@ -50,12 +50,18 @@ static void block_row(void *arg, int64_t index, int32_t slot) {
   }
 }
 
+void bzdi_distance_all_in(const bzd_context *context, bzdi_distance_scratch *slots, int64_t dim, int64_t n,
+                          const float *a, int64_t m, const float *b, int upper, bzdi_distance_fn each, void *arg) {
+  pairs p = {dim, n, m, a, b, upper, each, arg, slots};
+  bzdi_parallel_for(context, (n + BLOCK - 1) / BLOCK, block_row, &p);
+}
+
 bzd_status bzdi_distance_all(const bzd_context *context, int64_t dim, int64_t n, const float *a, int64_t m,
                              const float *b, int upper, bzdi_distance_fn each, void *arg) {
-  const size_t slots = (size_t)bzdi_slots(context);
-  pairs p = {dim, n, m, a, b, upper, each, arg, bzdi_malloc(context, slots, sizeof(bzdi_distance_scratch))};
-  if (p.slots == NULL) return bzdi_no_memory("distances", slots, sizeof(bzdi_distance_scratch));
-  bzdi_parallel_for(context, (n + BLOCK - 1) / BLOCK, block_row, &p);
-  bzdi_free(context, p.slots);
+  const size_t count = (size_t)bzdi_slots(context);
+  bzdi_distance_scratch *slots = bzdi_malloc(context, count, sizeof *slots);
+  if (slots == NULL) return bzdi_no_memory("distances", count, sizeof *slots);
+  bzdi_distance_all_in(context, slots, dim, n, a, m, b, upper, each, arg);
+  bzdi_free(context, slots);
   return BZD_OK;
 }

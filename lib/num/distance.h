@@ -26,5 +26,8 @@ typedef void (*bzdi_distance_fn)(void *arg, int64_t a_first, int64_t a_rows, int
  * block of a meets the blocks of b in order on one thread. upper 1 (a and b the same rows): as above. BZD_E_MEMORY. */
 bzd_status bzdi_distance_all(const bzd_context *context, int64_t dim, int64_t n, const float *a, int64_t m,
                              const float *b, int upper, bzdi_distance_fn each, void *arg);
+/* The same in the caller's scratch, one for each slot of the context (bzdi_slots). */
+void bzdi_distance_all_in(const bzd_context *context, bzdi_distance_scratch *slots, int64_t dim, int64_t n,
+                          const float *a, int64_t m, const float *b, int upper, bzdi_distance_fn each, void *arg);
 
 #endif

@@ -5,7 +5,7 @@
 #ifndef BZDI_NUM_STATS_H
 #define BZDI_NUM_STATS_H
 
-#include <bezdist/base.h>
+#include "base/alloc.h"
 
 typedef struct bzdi_sample {
   int64_t n;
@@ -17,9 +17,9 @@ typedef struct bzdi_sample {
 bzd_status bzdi_sliced_w2(const bzd_context *context, int64_t dim, bzdi_sample a, bzdi_sample b, int32_t directions,
                           uint64_t seed, double *out);
 /* The pairing of least mean squared distance: partner[i] is the row of b that row i of a goes with; either may be NULL.
- * n == m <= 2048, else BZD_E_LIMIT. */
-bzd_status bzdi_assignment(const bzd_context *context, int64_t dim, bzdi_sample a, bzdi_sample b, int32_t *partner,
-                           double *mean);
+ * n == m <= 2048, else BZD_E_LIMIT. Its memory stays in the cache. */
+bzd_status bzdi_assignment(const bzd_context *context, bzdi_cache *cache, int64_t dim, bzdi_sample a, bzdi_sample b,
+                           int32_t *partner, double *mean);
 /* Root of the least mean squared distance over all pairings. n == m <= 2048, else BZD_E_LIMIT. */
 bzd_status bzdi_exact_w2(const bzd_context *context, int64_t dim, bzdi_sample a, bzdi_sample b, double *out);
 /* 2 E|X-Y| - E|X-X'| - E|Y-Y'| without the diagonals. n, m >= 2. */

@@ -3,6 +3,7 @@
  * their LAPJV), O(n^3) with a small constant, costs in double. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/task.h"
 #include "num/distance.h"
 #include "num/stats.h"
 
@@ -13,14 +14,14 @@ enum { BLOCK = BZDI_DISTANCE_BLOCK, MOST_ROWS = 2048 };
 
 typedef struct assignment {
   int32_t n;
-  const double *cost; /* [n, n] */
-  double *price;      /* of columns; dual feasible: cost - price is least, in every row, at its column */
-  double *distance;   /* of columns from the row that looks for one */
-  int32_t *column;    /* of each row, -1 = none */
-  int32_t *row;       /* of each column, -1 = none */
-  int32_t *from;      /* row from which a column was reached */
-  int32_t *list;      /* columns: scanned, to scan, not reached */
-  int32_t *open;      /* rows without a column */
+  double *cost;     /* [n, n] */
+  double *price;    /* of columns; dual feasible: cost - price is least, in every row, at its column */
+  double *distance; /* of columns from the row that looks for one */
+  int32_t *column;  /* of each row, -1 = none */
+  int32_t *row;     /* of each column, -1 = none */
+  int32_t *from;    /* row from which a column was reached */
+  int32_t *list;    /* columns: scanned, to scan, not reached */
+  int32_t *open;    /* rows without a column */
 } assignment;
 
 /* Prices = least cost of each column, given to its row where that is still free; then prices of columns whose row won
@@ -173,45 +174,53 @@ static void fill(void *arg, int64_t a_first, int64_t a_rows, int64_t b_first, in
     memcpy(task->cost + (a_first + i) * task->n + b_first, d2[i], (size_t)b_rows * sizeof(double));
 }
 
-bzd_status bzdi_assignment(const bzd_context *context, int64_t dim, bzdi_sample a, bzdi_sample b, int32_t *partner,
-                           double *mean) {
+static size_t carve(const bzd_context *context, size_t n, void *base, assignment *p, bzdi_distance_scratch **slots) {
+  bzdi_arena arena = {base, 0};
+  double *cost = bzdi_arena_take(&arena, n * n, sizeof *cost), *price = bzdi_arena_take(&arena, n, sizeof *price),
+         *distance = bzdi_arena_take(&arena, n, sizeof *distance);
+  int32_t *index[5];
+  for (int i = 0; i < 5; i++) index[i] = bzdi_arena_take(&arena, n, sizeof *index[i]);
+  *slots = bzdi_arena_take(&arena, (size_t)bzdi_slots(context), sizeof **slots);
+  *p = (assignment){.n = (int32_t)n,
+                    .cost = cost,
+                    .price = price,
+                    .distance = distance,
+                    .column = index[0],
+                    .row = index[1],
+                    .from = index[2],
+                    .list = index[3],
+                    .open = index[4]};
+  return arena.used;
+}
+
+bzd_status bzdi_assignment(const bzd_context *context, bzdi_cache *cache, int64_t dim, bzdi_sample a, bzdi_sample b,
+                           int32_t *partner, double *mean) {
   if (a.n != b.n || a.n > MOST_ROWS)
     return bzdi_fail(BZD_E_LIMIT, "exact assignment: %lld and %lld rows, expected the same number, at most %d",
                      (long long)a.n, (long long)b.n, MOST_ROWS);
   const size_t n = (size_t)a.n;
-  double *cost = bzdi_malloc(context, n * n + 2 * n, sizeof *cost);
-  int32_t *index = bzdi_malloc(context, 5 * n, sizeof *index);
-  bzd_status status = BZD_OK;
-  if (cost == NULL || index == NULL) {
-    status = bzdi_no_memory("exact assignment", n * n + 2 * n, sizeof *cost);
-  } else {
-    cost_matrix matrix = {a.n, cost};
-    status = bzdi_distance_all(context, dim, a.n, a.x, b.n, b.x, 0, fill, &matrix);
-  }
-  if (status == BZD_OK) {
-    assignment p = {.n = (int32_t)n,
-                    .cost = cost,
-                    .price = cost + n * n,
-                    .distance = cost + n * n + n,
-                    .column = index,
-                    .row = index + n,
-                    .from = index + 2 * n,
-                    .list = index + 3 * n,
-                    .open = index + 4 * n};
-    solve(&p);
-    double sum = 0.0;
-    for (size_t i = 0; i < n; i++) sum += cost[i * n + (size_t)p.column[i]];
-    if (mean != NULL) *mean = sum / (double)n;
-    if (partner != NULL) memcpy(partner, p.column, n * sizeof *partner);
-  }
-  bzdi_free(context, index);
-  bzdi_free(context, cost);
-  return status;
+  assignment p;
+  bzdi_distance_scratch *slots;
+  const size_t bytes = carve(context, n, NULL, &p, &slots);
+  void *memory = bzdi_cache_take(cache, context, bytes);
+  if (memory == NULL) return bzdi_no_memory("exact assignment", bytes, 1);
+  carve(context, n, memory, &p, &slots);
+  cost_matrix matrix = {a.n, p.cost};
+  bzdi_distance_all_in(context, slots, dim, a.n, a.x, b.n, b.x, 0, fill, &matrix);
+  solve(&p);
+  double sum = 0.0;
+  for (size_t i = 0; i < n; i++) sum += p.cost[i * n + (size_t)p.column[i]];
+  if (mean != NULL) *mean = sum / (double)n;
+  if (partner != NULL) memcpy(partner, p.column, n * sizeof *partner);
+  bzdi_cache_give(cache, context, memory);
+  return BZD_OK;
 }
 
 bzd_status bzdi_exact_w2(const bzd_context *context, int64_t dim, bzdi_sample a, bzdi_sample b, double *out) {
-  double mean;
-  BZDI_TRY(bzdi_assignment(context, dim, a, b, NULL, &mean));
-  *out = sqrt(mean);
-  return BZD_OK;
+  double mean = 0.0;
+  bzdi_cache cache = {0};
+  const bzd_status status = bzdi_assignment(context, &cache, dim, a, b, NULL, &mean);
+  bzdi_cache_clear(&cache, context);
+  if (status == BZD_OK) *out = sqrt(mean);
+  return status;
 }

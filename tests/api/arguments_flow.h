@@ -164,8 +164,8 @@ static bzd_sample_config good_sample(void) {
 
 static void test_sample_config(void) {
   bzd_sample_config config;
-  BAD(ARG, bzd_sample_config_init(NULL, sizeof config));
-  BAD(BZD_E_CONFIG, bzd_sample_config_init(&config, 8));
+  BAD_CONFIG_OF(bzd_sample_config, bzd_sample_config_init,
+                BAD(BZD_E_CONFIG, bzd_flow_sample(s.flow, c, 2, NULL, NULL, s.out, NULL)));
   BAD_SAMPLE(BZD_E_CONFIG, struct_size, 0);
   BAD_SAMPLE(BZD_E_CONFIG, struct_size, sizeof config - 1);
   BAD_SAMPLE(BZD_E_CONFIG, struct_size, UINT32_MAX);
@@ -174,6 +174,7 @@ static void test_sample_config(void) {
   BAD_SAMPLE(BZD_E_UNSUPPORTED, solver, BZD_SOLVER_REANCHOR);
   BAD_SAMPLE(ARG, renoise, -0.1);
   BAD_SAMPLE(ARG, renoise, NAN);
+  BAD_SAMPLE(ARG, renoise, 1.5);
   BAD_SAMPLE(BZD_E_UNSUPPORTED, solver, BZD_SOLVER_CONTROL);
   BAD_SAMPLE(ARG, steps, -1);
   BAD_SAMPLE(ARG, steps, INT32_MAX);
@@ -318,6 +319,10 @@ static void test_ensemble(void **state) {
   BAD_OUT(ARG, bzd_ensemble, bzd_ensemble_create(s.context, &mixture, 2, two, &made)); /* nothing to learn from */
   mixture.validation = (const bzd_source *)(const void *)s.data;
   BAD_OUT(BZD_E_STATE, bzd_ensemble, bzd_ensemble_create(s.context, &mixture, 2, two, &made));
+  mixture.validation = s.wider;
+  BAD_OUT(BZD_E_DIMENSION, bzd_ensemble, bzd_ensemble_create(s.context, &mixture, 2, two, &made));
+  mixture.rule = BZD_RULE_UNIFORM; /* validation for nothing */
+  BAD_OUT(ARG, bzd_ensemble, bzd_ensemble_create(s.context, &mixture, 2, two, &made));
 #undef FIELD
 #undef FIELD_OF
 #undef CREATE
@@ -339,6 +344,13 @@ static void test_ensemble(void **state) {
   BAD(ARG, bzd_ensemble_get_weights(s.ensemble, 0.5, NULL));
   BAD_HANDLE(bzd_ensemble, bzd_ensemble_effective(h, 1, s.x, s.t, NULL, s.d));
   BAD(ARG, bzd_ensemble_effective(s.ensemble, 0, s.x, s.t, NULL, s.d));
+  BAD(ARG, bzd_ensemble_effective(s.ensemble, -1, s.x, s.t, NULL, s.d));
+  BAD(ARG, bzd_ensemble_effective(s.ensemble, INT64_MAX, s.x, s.t, NULL, s.d));
+  BAD(ARG, bzd_ensemble_effective(s.ensemble, 1, s.x, NULL, NULL, s.d));
+  BAD(BZD_E_UNSUPPORTED, bzd_ensemble_effective(s.medoid, 1, s.x, s.t, NULL, s.d));
+  BAD(BZD_E_UNSUPPORTED, bzd_ensemble_velocity(s.medoid, 1, 0, s.x, s.t, NULL, s.out, s.d));
+  BAD(BZD_E_UNSUPPORTED, bzd_ensemble_sample(s.medoid, NULL, 2, NULL, NULL, s.out, NULL));
+  BAD(BZD_E_UNSUPPORTED, bzd_ensemble_trajectory(s.medoid, NULL, 2, NULL, NULL, 3, GRID, s.out, NULL));
   BAD(ARG, bzd_ensemble_effective(s.ensemble, 1, NULL, s.t, NULL, s.d));
   BAD(ARG, bzd_ensemble_effective(s.ensemble, 2, s.x, late, NULL, s.d));
   BAD(ARG, bzd_ensemble_effective(s.ensemble, 1, s.x, s.t, NULL, NULL));
@@ -372,7 +384,15 @@ static void test_measure(void **state) {
     grid.member = value;                                                                                               \
     BAD(ARG, bzd_flow_choose_grid(s.plain, &grid, s.d, NULL));                                                         \
   } while (0)
+  BAD_CONFIG_OF(bzd_grid_config, bzd_grid_config_init, BAD(BZD_E_CONFIG, bzd_flow_choose_grid(s.plain, c, s.d, NULL)));
+  BAD_CONFIG_OF(bzd_flow_metrics_config, bzd_flow_metrics_config_init,
+                BAD(BZD_E_CONFIG, bzd_metrics_flow(s.plain, c, &out)));
   GRID(steps, 0);
+  GRID(steps, -1);
+  GRID(steps, 33); /* more than the candidates */
+  GRID(candidates, -1);
+  GRID(candidates, INT32_MAX);
+  GRID(rows, -1);
   GRID(steps, 257);
   GRID(candidates, 3);
   GRID(candidates, 257);
@@ -385,6 +405,8 @@ static void test_measure(void **state) {
   BAD(ARG, bzd_flow_choose_grid(s.plain, &grid, NULL, NULL));
   BAD(ARG, bzd_flow_choose_grid(s.flow, &grid, s.d, NULL)); /* conditions, and no paths to give them */
   BAD(BZD_E_UNSUPPORTED, bzd_flow_choose_grid(s.endpoint, &grid, s.d, NULL));
+  grid.paths = s.wider;
+  BAD(BZD_E_DIMENSION, bzd_flow_choose_grid(s.flow, &grid, s.d, NULL));
   grid.paths = (const bzd_source *)(const void *)s.data;
   BAD(BZD_E_STATE, bzd_flow_choose_grid(s.plain, &grid, s.d, NULL));
   grid.struct_size = 0;
@@ -398,6 +420,11 @@ static void test_measure(void **state) {
   METRICS(steps, 0);
   METRICS(steps, 3);
   METRICS(steps, 4098);
+  METRICS(steps, -2);
+  METRICS(steps, INT32_MAX);
+  METRICS(rows, -1);
+  METRICS(decode_solver, -1);
+  METRICS(decode_steps, INT32_MAX);
   METRICS(rows, 0);
   METRICS(rows, INT64_MAX);
   METRICS(decode_solver, 9);
@@ -409,13 +436,14 @@ static void test_measure(void **state) {
   BAD(BZD_E_CONFIG, bzd_metrics_flow(s.plain, &config, &unset));
   BAD(ARG, bzd_metrics_flow(s.flow, &config, &out));
   BAD(BZD_E_UNSUPPORTED, bzd_metrics_flow(s.endpoint, &config, &out));
+  config.real = s.wide;
+  BAD(BZD_E_DIMENSION, bzd_metrics_flow(s.plain, &config, &out));
+  config.real = NULL;
+  config.paths = s.wider;
+  BAD(BZD_E_DIMENSION, bzd_metrics_flow(s.flow, &config, &out));
+  config.paths = (const bzd_source *)(const void *)s.data;
+  BAD(BZD_E_STATE, bzd_metrics_flow(s.flow, &config, &out));
+  config.paths = NULL;
   config.real = (const bzd_data *)s.dead;
   BAD(BZD_E_STATE, bzd_metrics_flow(s.plain, &config, &out));
-  const double half = 0.5, nan = NAN;
-  BAD(ARG, bzd_path_curvature(1, 2, 2, NULL, 1, &half, s.d));
-  BAD(ARG, bzd_path_curvature(1, 2, 2, s.x, 1, NULL, s.d));
-  BAD(ARG, bzd_path_curvature(1, 2, 2, s.x, 1, &nan, s.d));
-  BAD(ARG, bzd_path_curvature(1, 2, 2, s.x, 1, &half, NULL));
-  BAD(ARG, bzd_path_curvature(-1, 2, 2, s.x, 1, &half, s.d));
-  BAD(ARG, bzd_path_curvature(1, 17, 2, s.x, 1, &half, s.d));
 }

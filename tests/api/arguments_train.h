@@ -33,6 +33,16 @@ static void test_source_create(void) {
   FIELD(rho, NAN);
   FIELD(solver, -1);
   FIELD(solver, 9);
+  FIELD(visit_steps, -1);
+  FIELD(visit_steps, INT32_MAX);
+  FIELD(windows, -1);
+  FIELD(windows, INT32_MAX);
+  FIELD(tolerance, INFINITY);
+  FIELD_OF(BZD_E_UNSUPPORTED, guided_source, tolerance, 0.1);
+  FIELD_OF(BZD_E_UNSUPPORTED, guided_source, windows, 2);
+  FIELD_OF(BZD_E_UNSUPPORTED, good_source, visitor, s.endpoint);
+  FIELD_OF(BZD_E_DIMENSION, good_source, start, s.wide);
+  FIELD_OF(BZD_E_DIMENSION, good_source, real, s.wide);
   FIELD(visit_steps, 0);
   FIELD(visit_steps, 1025);
   FIELD(windows, 0);
@@ -76,6 +86,16 @@ static void test_source_create(void) {
   const bzd_flow *guides[2] = {s.flow, s.flow};
   c.guides = guides; /* guide is FIT */
   BAD_OUT(ARG, bzd_source, bzd_source_create_ensemble(s.ensemble, s.fitter, &c, &made));
+  c.guide = BZD_GUIDE_CONTROL;
+  c.visitor = s.flow; /* guides start at 0 */
+  BAD_OUT(BZD_E_UNSUPPORTED, bzd_source, bzd_source_create_ensemble(s.ensemble, s.fitter, &c, &made));
+  c.visitor = NULL;
+  guides[0] = NULL;
+  BAD_OUT(ARG, bzd_source, bzd_source_create_ensemble(s.ensemble, s.fitter, &c, &made));
+  guides[0] = (const bzd_flow *)(const void *)s.data;
+  BAD_OUT(BZD_E_STATE, bzd_source, bzd_source_create_ensemble(s.ensemble, s.fitter, &c, &made));
+  guides[0] = s.plain; /* of another condition */
+  BAD_OUT(BZD_E_DIMENSION, bzd_source, bzd_source_create_ensemble(s.ensemble, s.fitter, &c, &made));
 #undef FIELD
 #undef FIELD_OF
 #undef CREATE
@@ -86,10 +106,14 @@ static void test_source_create(void) {
   BAD_HANDLE_OUT(bzd_data, bzd_source, bzd_source_create_data(h, NULL, 0, &made));
   BAD_OUT(BZD_E_STATE, bzd_source, bzd_source_create_data(s.data, s.dead, 0, &made));
   BAD(ARG, bzd_source_create_data(s.data, NULL, 0, NULL));
+  BAD_OUT(BZD_E_DIMENSION, bzd_source, bzd_source_create_data(s.data, s.wide, 0, &made));
+  BAD_OUT(BZD_E_DIMENSION, bzd_source, bzd_source_create_transport(s.data, s.wide, 16, 0, &made));
   BAD_HANDLE_OUT(bzd_data, bzd_source, bzd_source_create_transport(h, NULL, 16, 0, &made));
   BAD_OUT(BZD_E_STATE, bzd_source, bzd_source_create_transport(s.data, s.dead, 16, 0, &made));
   BAD_OUT(ARG, bzd_source, bzd_source_create_transport(s.data, NULL, 1, 0, &made));
   BAD_OUT(ARG, bzd_source, bzd_source_create_transport(s.data, NULL, 2049, 0, &made));
+  BAD_OUT(ARG, bzd_source, bzd_source_create_transport(s.data, NULL, -1, 0, &made));
+  BAD_OUT(ARG, bzd_source, bzd_source_create_transport(s.data, NULL, INT64_MAX, 0, &made));
   BAD_OUT(ARG, bzd_source, bzd_source_create_transport(s.data, NULL, INT64_MIN, 0, &made));
   BAD(ARG, bzd_source_create_transport(s.data, NULL, 16, 0, NULL));
 #define CALLBACK(context, degree, dim, cond_dim, fn)                                                                   \
@@ -187,6 +211,7 @@ static void test_trainer_create(void) {
   FIELD(u_shape, 31.0);
   FRACTION(at_zero);
   FRACTION(at_grid);
+  FRACTION(one_step);
   FIELD(endpoint_weight, -1.0);
   FIELD(endpoint_weight, NAN);
   FIELD(consistency, -1.0);
@@ -226,6 +251,8 @@ static void test_trainer(void **state) {
   BAD(ARG, bzd_trainer_run(s.trainer, -1, NULL, NULL));
   BAD_HANDLE(bzd_trainer, bzd_trainer_set_source(h, s.source));
   BAD_HANDLE(bzd_source, bzd_trainer_set_source(s.trainer, h));
+  BAD(BZD_E_DIMENSION, bzd_trainer_set_source(s.trainer, s.wider));
+  BAD(BZD_E_DIMENSION, bzd_trainer_evaluate(s.trainer, s.wider, 0, 1, BZD_WEIGHTS_AUTO, &loss));
   BAD_HANDLE_OUT(bzd_trainer, bzd_flow, bzd_trainer_get_flow(h, BZD_WEIGHTS_AUTO, &made));
   BAD_OUT(ARG, bzd_flow, bzd_trainer_get_flow(s.trainer, -1, &made));
   BAD_OUT(ARG, bzd_flow, bzd_trainer_get_flow(s.trainer, 3, &made));

@@ -20,11 +20,11 @@ enum { DIM = 4, CLASSES = 3, ROWS = 12, ROOM = 4096 };
 static struct {
   host host;
   bzd_context *context;
-  bzd_data *data;
+  bzd_data *data, *wide; /* wide: of one coordinate more */
   bzd_flow *flow, *control, *endpoint, *plain, *callback;
-  bzd_ensemble *ensemble;
+  bzd_ensemble *ensemble, *medoid; /* medoid: combines whole trajectories */
   bzd_fitter *fitter;
-  bzd_source *source, *pool;
+  bzd_source *source, *pool, *wider;
   bzd_trainer *trainer;
   bzd_checkpoint *checkpoint;
   void *dead; /* what a scrubbed handle looks like */
@@ -93,8 +93,9 @@ static void check_bad(const char *call, bzd_status got, bzd_status expected, lon
     if (made != NULL) fail_msg("%s: out is not NULL", #call);                                                          \
   } while (0)
 
-/* A config: never initialised, too small, absurdly large, newer with a tail that is set; NULL to its init. */
-#define BAD_CONFIG(type, init, made_type, call)                                                                        \
+/* A config c: never initialised, too small, absurdly large, newer with a tail that is set; NULL to its init. */
+#define BAD_CONFIG(type, init, made_type, call) BAD_CONFIG_OF(type, init, BAD_OUT(BZD_E_CONFIG, made_type, call))
+#define BAD_CONFIG_OF(type, init, refused)                                                                             \
   do {                                                                                                                 \
     struct {                                                                                                           \
       type config;                                                                                                     \
@@ -102,14 +103,14 @@ static void check_bad(const char *call, bzd_status got, bzd_status expected, lon
     } wide;                                                                                                            \
     const type *c = &wide.config;                                                                                      \
     memset(&wide, 0, sizeof wide);                                                                                     \
-    BAD_OUT(BZD_E_CONFIG, made_type, call);                                                                            \
+    refused;                                                                                                           \
     wide.config.struct_size = sizeof(type) - 1;                                                                        \
-    BAD_OUT(BZD_E_CONFIG, made_type, call);                                                                            \
+    refused;                                                                                                           \
     wide.config.struct_size = UINT32_MAX;                                                                              \
-    BAD_OUT(BZD_E_CONFIG, made_type, call);                                                                            \
+    refused;                                                                                                           \
     OK(init(&wide.config, sizeof wide));                                                                               \
     wide.tail = 1;                                                                                                     \
-    BAD_OUT(BZD_E_CONFIG, made_type, call);                                                                            \
+    refused;                                                                                                           \
     BAD(BZD_E_ARGUMENT, init(NULL, sizeof(type)));                                                                     \
     BAD(BZD_E_CONFIG, init(&wide.config, 0));                                                                          \
     BAD(BZD_E_CONFIG, init(&wide.config, sizeof(type) - 1));                                                           \
@@ -171,9 +172,12 @@ static int setup(void **state) {
   config.dim = DIM;
   OK(bzd_flow_create_callback(s.context, &config, field, NULL, 0, &s.callback));
   s.ensemble = make_ensemble(s.context, BZD_COMBINE_VELOCITY, BZD_RULE_UNIFORM, 1, &s.flow);
+  s.medoid = make_ensemble(s.context, BZD_COMBINE_SELECT, BZD_RULE_UNIFORM, 1, &s.flow);
   s.fitter = make_fitter(s.context, 2, 5);
   OK(bzd_source_create_data(s.data, NULL, 1, &s.source));
   OK(bzd_source_create_pool(s.source, 0, 8, 1, NULL, NULL, &s.pool));
+  s.wide = make_data(s.context, ROWS, DIM + 1, CLASSES);
+  OK(bzd_source_create_data(s.wide, NULL, 1, &s.wider));
   s.trainer = make_trainer(s.flow, s.source, 10, 8);
   OK(bzd_trainer_run(s.trainer, 1, NULL, NULL));
   OK(bzd_checkpoint_from_flow(s.flow, &s.checkpoint));
@@ -326,6 +330,7 @@ static void test_data(void **state) {
   do {                                                                                                                 \
     BAD(ARG, bzd_path_evaluate(n_, degree_, dim_, paths_, 2, s.w, s.out));                                             \
     BAD(ARG, bzd_path_derivative(n_, degree_, dim_, paths_, 2, s.w, s.out));                                           \
+    BAD(ARG, bzd_path_curvature(n_, degree_, dim_, paths_, 2, s.w, s.d));                                              \
     BAD(ARG, bzd_path_elevate(n_, degree_, dim_, paths_, 16, s.out));                                                  \
     BAD(ARG, bzd_path_reduce(n_, degree_, dim_, paths_, 1, s.out, s.d));                                               \
     BAD(ARG, bzd_path_split(n_, degree_, dim_, paths_, 0.5, s.out, NULL));                                             \
@@ -356,6 +361,14 @@ static void test_path(void **state) {
   BAD(ARG, bzd_path_evaluate(2, 2, DIM, s.x, 2, s.w, NULL));
   BAD(ARG, bzd_path_derivative(2, 2, DIM, s.x, 2, NULL, s.out));
   BAD(ARG, bzd_path_derivative(2, 2, DIM, s.x, 2, s.w, NULL));
+  BAD(ARG, bzd_path_derivative(2, 2, DIM, s.x, -1, s.w, s.out));
+  BAD(ARG, bzd_path_derivative(2, 2, DIM, s.x, 2, nan_times, s.out));
+  BAD(ARG, bzd_path_curvature(2, 2, DIM, s.x, -1, s.w, s.d));
+  BAD(ARG, bzd_path_curvature(2, 2, DIM, s.x, INT64_MAX, s.w, s.d));
+  BAD(ARG, bzd_path_curvature(2, 2, DIM, s.x, 2, NULL, s.d));
+  BAD(ARG, bzd_path_curvature(2, 2, DIM, s.x, 2, nan_times, s.d));
+  BAD(ARG, bzd_path_curvature(2, 2, DIM, s.x, 2, far_times, s.d));
+  BAD(ARG, bzd_path_curvature(2, 2, DIM, s.x, 2, s.w, NULL));
   BAD(ARG, bzd_path_elevate(2, 2, DIM, s.x, 1, s.out));
   BAD(ARG, bzd_path_elevate(2, 2, DIM, s.x, 17, s.out));
   BAD(ARG, bzd_path_elevate(2, 2, DIM, s.x, 3, NULL));
@@ -451,27 +464,26 @@ static void test_fitter(void **state) {
 /* ---- metrics.h ----------------------------------------------------------------------------------------------- */
 
 static void test_metrics(void **state) {
-  bzd_metrics_config c;
+  bzd_metrics_config config;
   bzd_metrics_result result = {.struct_size = sizeof result};
   static float bad[64] = {0, 0, 0, NAN};
   (void)state;
-#define COMPARE(n, a, m, b) bzd_metrics_compare(s.context, &c, DIM, n, a, m, b, &result)
+#define COMPARE(n, a, m, b) bzd_metrics_compare(s.context, &config, DIM, n, a, m, b, &result)
 #define FIELD(expected, member, value)                                                                                 \
   do {                                                                                                                 \
-    OK(bzd_metrics_config_init(&c, sizeof c));                                                                         \
-    c.member = value;                                                                                                  \
+    OK(bzd_metrics_config_init(&config, sizeof config));                                                               \
+    config.member = value;                                                                                             \
     BAD(expected, COMPARE(8, s.x, 8, s.y));                                                                            \
   } while (0)
-  BAD(ARG, bzd_metrics_config_init(NULL, sizeof c));
-  BAD(BZD_E_CONFIG, bzd_metrics_config_init(&c, 4));
-  FIELD(BZD_E_CONFIG, struct_size, 0);
+  BAD_CONFIG_OF(bzd_metrics_config, bzd_metrics_config_init,
+                BAD(BZD_E_CONFIG, bzd_metrics_compare(s.context, c, DIM, 8, s.x, 8, s.y, &result)));
   FIELD(ARG, which, 0);
   FIELD(ARG, which, 128);
   FIELD(ARG, directions, 0);
   FIELD(ARG, directions, 65537);
   FIELD(ARG, neighbours, 0);
   FIELD(ARG, neighbours, 8);
-  OK(bzd_metrics_config_init(&c, sizeof c));
+  OK(bzd_metrics_config_init(&config, sizeof config));
   BAD(ARG, COMPARE(7, s.x, 8, s.y));
   BAD(ARG, COMPARE(8, s.x, 7, s.y));
   BAD(ARG, COMPARE(-1, s.x, 8, s.y));
@@ -480,10 +492,10 @@ static void test_metrics(void **state) {
   BAD(ARG, COMPARE(8, s.x, 8, NULL));
   BAD(BZD_E_NUMERIC, COMPARE(8, bad, 8, s.y));
   BAD(BZD_E_NUMERIC, COMPARE(8, s.x, 8, bad));
-  BAD(ARG, bzd_metrics_compare(s.context, &c, 0, 8, s.x, 8, s.y, &result));
-  BAD(ARG, bzd_metrics_compare(s.context, &c, DIM, 8, s.x, 8, s.y, NULL));
-  BAD(BZD_E_STATE, bzd_metrics_compare((bzd_context *)(void *)s.data, &c, DIM, 8, s.x, 8, s.y, &result));
-  c.which = BZD_METRIC_W2;
+  BAD(ARG, bzd_metrics_compare(s.context, &config, 0, 8, s.x, 8, s.y, &result));
+  BAD(ARG, bzd_metrics_compare(s.context, &config, DIM, 8, s.x, 8, s.y, NULL));
+  BAD(BZD_E_STATE, bzd_metrics_compare((bzd_context *)(void *)s.data, &config, DIM, 8, s.x, 8, s.y, &result));
+  config.which = BZD_METRIC_W2;
   BAD(BZD_E_LIMIT, COMPARE(8, s.x, 9, s.y));
   result.struct_size = 0;
   BAD(BZD_E_CONFIG, COMPARE(8, s.x, 8, s.y));
@@ -503,6 +515,111 @@ static void test_metrics(void **state) {
 
 #include "arguments_flow.h"
 #include "arguments_train.h"
+
+/* ---- Code of the host that fails ------------------------------------------------------------------------------ */
+
+/* A velocity, paths and weights that are not finite (user 0), or a refusal with that number. */
+static int32_t bad_field(void *user, int64_t n, int64_t dim, const float *x, const float *t, int64_t cond_dim,
+                         const float *cond, float *v) {
+  (void)field(NULL, n, dim, x, t, cond_dim, cond, v);
+  v[n * dim - 1] = NAN;
+  return *(int32_t *)user;
+}
+
+static int32_t bad_paths(void *user, int64_t n, const int64_t *index, int32_t degree, int64_t dim, int64_t cond_dim,
+                         float *p, float *cond, float *span) {
+  (void)paths(NULL, n, index, degree, dim, cond_dim, p, cond, span);
+  p[0] = NAN;
+  return *(int32_t *)user;
+}
+
+static int32_t bad_weights(void *user, int64_t n, int64_t count, int64_t dim, const float *x, const float *t,
+                           const float *v, double *weights) {
+  (void)dim, (void)x, (void)t, (void)v;
+  for (int64_t i = 0; i < n * count; i++) weights[i] = NAN;
+  return *(int32_t *)user;
+}
+
+static int32_t stop_with(void *user, const bzd_progress *progress) {
+  (void)progress;
+  return *(int32_t *)user;
+}
+
+/* All that comes to a field: a teacher alone, in an ensemble, behind a source. */
+static void check_failing(int32_t expected, const char *word, bzd_flow *flow, bzd_ensemble *ensemble) {
+  bzd_source *source, *pool;
+  bzd_flow_metrics metrics = {.struct_size = sizeof metrics};
+  double effective;
+  FAILS(expected, word, bzd_flow_velocity(flow, 2, s.x, s.t, NULL, 1.0, s.y));
+  FAILS(expected, word, bzd_flow_sample(flow, NULL, 2, NULL, NULL, s.y, NULL));
+  FAILS(expected, word, bzd_flow_trajectory(flow, NULL, 2, NULL, NULL, 3, GRID, s.y, NULL));
+  FAILS(expected, word, bzd_flow_choose_grid(flow, NULL, s.w, NULL));
+  FAILS(expected, word, bzd_metrics_flow(flow, NULL, &metrics));
+  FAILS(expected, word, bzd_ensemble_velocity(ensemble, 2, 0, s.x, s.t, NULL, s.y, NULL));
+  FAILS(expected, word, bzd_ensemble_effective(ensemble, 2, s.x, s.t, NULL, &effective));
+  FAILS(expected, word, bzd_ensemble_sample(ensemble, NULL, 2, NULL, NULL, s.y, NULL));
+  FAILS(expected, word, bzd_ensemble_trajectory(ensemble, NULL, 2, NULL, NULL, 3, GRID, s.y, NULL));
+  OK(bzd_source_create_ensemble(ensemble, s.fitter, NULL, &source));
+  FAILS(expected, word, bzd_source_get_paths(source, 0, 2, s.y, NULL, NULL));
+  FAILS(expected, word, bzd_source_create_pool(source, 0, 2, 0, NULL, NULL, &pool));
+  assert_null(pool);
+  bzd_trainer *trainer = make_trainer(s.plain, source, 2, 8);
+  bzd_trainer_info info = {.struct_size = sizeof info};
+  FAILS(expected, word, bzd_trainer_run(trainer, 0, NULL, NULL));
+  FAILS(expected, word, bzd_trainer_evaluate(trainer, NULL, 0, 2, BZD_WEIGHTS_AUTO, &effective));
+  OK(bzd_trainer_get_info(trainer, &info));
+  assert_int_equal(info.step, 0);
+  bzd_trainer_destroy(trainer);
+  bzd_source_destroy(source);
+}
+
+static void test_failing_host(void **state) {
+  int32_t answer;
+  bzd_flow_config config = good_flow();
+  bzd_flow *flow;
+  bzd_ensemble *ensemble, *out;
+  bzd_source *source, *pool;
+  (void)state;
+  OK(bzd_flow_create_callback(s.context, &config, bad_field, &answer, 0, &flow));
+  const bzd_flow *teacher = flow, *good[2] = {s.plain, s.plain};
+  OK(bzd_ensemble_create(s.context, NULL, 1, &teacher, &ensemble));
+  OK(bzd_source_create_callback(s.context, 1, DIM, 0, bad_paths, &answer, &source));
+  bzd_ensemble_config rule = good_ensemble();
+  rule.rule = BZD_RULE_CALLBACK;
+  rule.weights = bad_weights;
+  rule.weights_user = &answer;
+  bzd_ensemble *weighed;
+  OK(bzd_ensemble_create(s.context, &rule, 2, good, &weighed));
+  for (int k = 0; k < 2; k++) {
+    const bzd_status expected = k == 0 ? BZD_E_NUMERIC : BZD_E_CANCELLED;
+    const char *word = k == 0 ? "" : "-37"; /* any one line, or the number */
+    answer = k == 0 ? 0 : -37;
+    check_failing(expected, word, flow, ensemble);
+    FAILS(expected, word, bzd_source_get_paths(source, 0, 2, s.y, NULL, NULL));
+    FAILS(expected, word, bzd_source_create_pool(source, 0, 2, 0, NULL, NULL, &pool));
+    FAILS(expected, word, bzd_ensemble_velocity(weighed, 2, 0, s.x, s.t, NULL, s.y, NULL));
+    FAILS(expected, word, bzd_ensemble_sample(weighed, NULL, 2, NULL, NULL, s.y, NULL));
+    bzd_ensemble_config learns = good_ensemble();
+    learns.rule = BZD_RULE_ERROR;
+    learns.validation = source;
+    FAILS(expected, word, bzd_ensemble_create(s.context, &learns, 2, good, &out));
+    assert_null(out);
+  }
+  bzd_sample_config stops = good_sample();
+  answer = 41;
+  stops.progress = stop_with;
+  stops.progress_user = &answer;
+  FAILS(BZD_E_CANCELLED, "41", bzd_flow_sample(s.flow, &stops, 2, NULL, NULL, s.y, NULL));
+  FAILS(BZD_E_CANCELLED, "41", bzd_flow_trajectory(s.flow, &stops, 2, NULL, NULL, 3, GRID, s.y, NULL));
+  FAILS(BZD_E_CANCELLED, "41", bzd_ensemble_sample(s.ensemble, &stops, 2, NULL, NULL, s.y, NULL));
+  FAILS(BZD_E_CANCELLED, "41", bzd_source_create_pool(s.source, 0, 4, 0, stop_with, &answer, &pool));
+  assert_null(pool);
+  FAILS(BZD_E_CANCELLED, "41", bzd_trainer_run(s.trainer, 1, stop_with, &answer));
+  bzd_ensemble_destroy(weighed);
+  bzd_source_destroy(source);
+  bzd_ensemble_destroy(ensemble);
+  bzd_flow_destroy(flow);
+}
 
 /* ---- The handles after all that ------------------------------------------------------------------------------ */
 
@@ -540,6 +657,9 @@ static int teardown(void **state) {
   bzd_source_destroy(s.source);
   bzd_trainer_destroy(s.trainer);
   bzd_source_destroy(s.pool);
+  bzd_source_destroy(s.wider);
+  bzd_data_destroy(s.wide);
+  bzd_ensemble_destroy(s.medoid);
   bzd_fitter_destroy(s.fitter);
   bzd_ensemble_destroy(s.ensemble);
   bzd_flow_destroy(s.control);
@@ -554,11 +674,11 @@ static int teardown(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_base),     cmocka_unit_test(test_data),    cmocka_unit_test(test_path),
-      cmocka_unit_test(test_fitter),   cmocka_unit_test(test_metrics), cmocka_unit_test(test_flow),
-      cmocka_unit_test(test_sampling), cmocka_unit_test(test_measure), cmocka_unit_test(test_ensemble),
-      cmocka_unit_test(test_source),   cmocka_unit_test(test_trainer), cmocka_unit_test(test_checkpoint),
-      cmocka_unit_test(test_destroy),
+      cmocka_unit_test(test_base),         cmocka_unit_test(test_data),    cmocka_unit_test(test_path),
+      cmocka_unit_test(test_fitter),       cmocka_unit_test(test_metrics), cmocka_unit_test(test_flow),
+      cmocka_unit_test(test_sampling),     cmocka_unit_test(test_measure), cmocka_unit_test(test_ensemble),
+      cmocka_unit_test(test_source),       cmocka_unit_test(test_trainer), cmocka_unit_test(test_checkpoint),
+      cmocka_unit_test(test_failing_host), cmocka_unit_test(test_destroy),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

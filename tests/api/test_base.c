@@ -63,6 +63,9 @@ static void test_sizes(void **state) {
   assert_int_equal(bzd_fitter_info_size(), sizeof(bzd_fitter_info));
   assert_int_equal(bzd_flow_config_size(), sizeof(bzd_flow_config));
   assert_int_equal(bzd_flow_info_size(), sizeof(bzd_flow_info));
+  assert_int_equal(bzd_grid_config_size(), sizeof(bzd_grid_config));
+  assert_int_equal(bzd_flow_metrics_config_size(), sizeof(bzd_flow_metrics_config));
+  assert_int_equal(bzd_flow_metrics_size(), sizeof(bzd_flow_metrics));
   assert_int_equal(bzd_sample_config_size(), sizeof(bzd_sample_config));
   assert_int_equal(bzd_sample_result_size(), sizeof(bzd_sample_result));
   assert_int_equal(bzd_metrics_config_size(), sizeof(bzd_metrics_config));

@@ -11,6 +11,7 @@
 
 #include "../support/host.h"
 #include "../support/objects.h"
+#include "../support/sources.h"
 
 enum { DIM = 8, CLASSES = 3, N = 150, NODES = 5 };
 
@@ -59,6 +60,9 @@ static void test_sampling(void **state) {
       STEADY(h, bzd_flow_sample(any, &config, N, NULL, cond, v, NULL));
       STEADY(h, bzd_flow_trajectory(any, &config, N, NULL, cond, NODES, TIMES, out, NULL));
     }
+    config.solver = BZD_SOLVER_REANCHOR;
+    config.renoise = 0.5;
+    STEADY(h, bzd_flow_sample(control, &config, N, NULL, cond, v, NULL));
     STEADY(h, bzd_flow_sample(endpoint, NULL, N, NULL, NULL, v, NULL));
     STEADY(h, bzd_flow_sample(callback, NULL, N, NULL, NULL, v, NULL));
     STEADY(h, bzd_ensemble_sample(ensemble, NULL, N, NULL, cond, v, NULL));
@@ -76,42 +80,44 @@ static void test_sampling(void **state) {
   }
 }
 
+/* From every kind of source, with every loss; what a batch holds of each way of a path changes from step to step. */
 static void test_training(void **state) {
   (void)state;
-  for (int32_t threads = 1; threads <= 3; threads += 2) {
-    host h;
-    host_init(&h);
-    bzd_context *context = host_context(&h, threads);
-    bzd_data *data = make_data(context, 40, DIM, CLASSES);
-    bzd_flow *flow = make_flow(context, BZD_FLOW_VELOCITY, 1, DIM, CLASSES, 32, 1);
-    bzd_flow *student = make_flow(context, BZD_FLOW_CONTROL, 2, DIM, CLASSES, 32, 2);
-    bzd_ensemble *ensemble = make_ensemble(context, BZD_COMBINE_VELOCITY, BZD_RULE_UNIFORM, 1, &flow);
-    bzd_fitter *fitter = make_fitter(context, 2, NODES);
-    bzd_ensemble_source_config config;
-    bzd_source *sources[3];
-    OK(bzd_ensemble_source_config_init(&config, sizeof config));
-    config.real = data;
-    config.rho = 0.5;
-    config.steps = 4;
-    OK(bzd_source_create_data(data, NULL, 1, &sources[0]));
-    OK(bzd_source_create_ensemble(ensemble, fitter, &config, &sources[1]));
-    OK(bzd_source_create_pool(sources[1], 0, 100, 1, NULL, NULL, &sources[2]));
-    for (int i = 0; i < 3; i++) {
-      bzd_trainer *trainer = make_trainer(student, sources[i], 20, 64);
-      STEADY(h, bzd_trainer_run(trainer, 2, NULL, NULL));
+  for (int32_t threads = 1; threads <= 3; threads += 2)
+    for (int which = 0; which < SOURCES; which++) {
+      host h;
+      host_init(&h);
+      bzd_context *context = host_context(&h, threads);
+      bzd_data *data = sources_data(context);
+      bzd_source *source = sources_make(context, data, which);
+      bzd_flow *student = sources_student(context, which);
+      bzd_trainer *trainer = sources_trainer(student, source, which, 40);
+      bzd_flow_destroy(student);
+      bzd_data_destroy(data);
+      OK(bzd_trainer_run(trainer, 1, NULL, NULL));
+      long long calls = atomic_load(&h.calls);
+      OK(bzd_trainer_run(trainer, 0, NULL, NULL));
+      if (atomic_load(&h.calls) != calls)
+        fail_msg("source %d, %d threads: %d allocations after the first step", which, (int)threads,
+                 (int)(atomic_load(&h.calls) - calls));
+      bzd_source_destroy(source);
       bzd_trainer_destroy(trainer);
-      bzd_source_destroy(sources[i]);
+      bzd_context_destroy(context);
+      assert_int_equal(atomic_load(&h.live), 0);
+      assert_int_equal(atomic_load(&h.wrong), 0);
     }
-    STEADY(h, bzd_fitter_fit(fitter, 20, DIM, out, out + 20 * NODES * DIM, NULL));
-    bzd_fitter_destroy(fitter);
-    bzd_ensemble_destroy(ensemble);
-    bzd_flow_destroy(flow);
-    bzd_flow_destroy(student);
-    bzd_data_destroy(data);
-    bzd_context_destroy(context);
-    assert_int_equal(atomic_load(&h.live), 0);
-    assert_int_equal(atomic_load(&h.wrong), 0);
-  }
+}
+
+static void test_fitting(void **state) {
+  (void)state;
+  host h;
+  host_init(&h);
+  bzd_context *context = host_context(&h, 3);
+  bzd_fitter *fitter = make_fitter(context, 2, NODES);
+  STEADY(h, bzd_fitter_fit(fitter, 20, DIM, out, out + 20 * NODES * DIM, NULL));
+  bzd_fitter_destroy(fitter);
+  bzd_context_destroy(context);
+  assert_int_equal(atomic_load(&h.live), 0);
 }
 
 /* The whole way from data to a sample of a loaded student; stops at the first failure. */
@@ -231,6 +237,6 @@ static int setup(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_sampling), cmocka_unit_test(test_training),
-                                     cmocka_unit_test(test_refused)};
+                                     cmocka_unit_test(test_fitting), cmocka_unit_test(test_refused)};
   return cmocka_run_group_tests(tests, setup, NULL);
 }

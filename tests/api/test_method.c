@@ -421,6 +421,14 @@ static void test_generations(void **state) {
   trainer = make_trainer(first, lines, 2, 8);
   OK(bzd_trainer_run(trainer, 0, NULL, NULL));
   OK(bzd_trainer_get_flow(trainer, BZD_WEIGHTS_AUTO, &second));
+  bzd_checkpoint *checkpoint, *opened;
+  bzd_flow *loaded;
+  OK(bzd_checkpoint_from_trainer(trainer, &checkpoint)); /* a trainer's file is a flow's too */
+  OK(bzd_checkpoint_get_flow(checkpoint, BZD_WEIGHTS_AUTO, &loaded));
+  OK(bzd_flow_get_info(loaded, &info));
+  assert_int_equal(info.generation, 2);
+  bzd_flow_destroy(loaded);
+  bzd_checkpoint_destroy(checkpoint);
   bzd_trainer_destroy(trainer);
   OK(bzd_flow_get_info(first, &info));
   assert_int_equal(info.generation, 1);
@@ -438,10 +446,8 @@ static void test_generations(void **state) {
     bzd_ensemble_destroy(ensemble);
   }
   /* It is kept in files. */
-  bzd_checkpoint *checkpoint, *opened;
   static char bytes[65536];
   size_t size;
-  bzd_flow *loaded;
   OK(bzd_checkpoint_from_flow(second, &checkpoint));
   OK(bzd_checkpoint_write_buffer(checkpoint, bytes, sizeof bytes, &size));
   OK(bzd_checkpoint_open_buffer(NULL, bytes, size, NULL, &opened));

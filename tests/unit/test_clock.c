@@ -17,7 +17,7 @@ static void test_clock(void **state) {
   double start = bzdi_seconds();
   nanosleep(&pause, NULL);
   double passed = bzdi_seconds() - start;
-  assert_true(passed >= 0.019 && passed < 60);
+  assert_true(passed >= 0.019 && passed < 3600); /* a pause may last long on a busy machine */
 }
 
 int main(void) {

@@ -437,6 +437,32 @@ static int32_t own_paths(void *user, int64_t n, const int64_t *index, int32_t de
   return o->answer;
 }
 
+static int32_t late_paths(void *user, int64_t n, const int64_t *index, int32_t degree, int64_t dim, int64_t cond_dim,
+                          float *paths, float *cond, float *span) {
+  for (int64_t i = 0; i < n; i++) span[2 * i] = 0.75f;
+  return own_paths(user, n, index, degree, dim, cond_dim, paths, cond, span);
+}
+
+/* Times of paths that start late are drawn in the path's own time: what was seen of the loss is kept by that, too. */
+static void test_late_paths(void **state) {
+  host o = {.poison = -1};
+  bzd_source *source;
+  bzd_flow *student = models_flow(NULL, BZDI_FLOW_VELOCITY, 1, DIM, 0, WIDTH, 9);
+  bzdi_trainer_config config = settings();
+  bzd_trainer *trainer;
+  int low = 0;
+  (void)state;
+  config.time.kind = BZDI_TIME_LOSS_AWARE;
+  OK(bzdi_source_new_callback(NULL, 2, DIM, 0, late_paths, &o, &source));
+  OK(bzdi_trainer_new(student, source, &config, &trainer));
+  OK(bzdi_trainer_run(trainer, 10, NULL, NULL));
+  for (int b = 0; b < BZDI_TIME_BINS / 2; b++) low += trainer->seen.loss[b] > 0;
+  assert_in_range(low, 12, 16); /* of 16 */
+  bzdi_release(trainer);
+  bzdi_release(source);
+  bzdi_release(student);
+}
+
 static int32_t stop(void *user, const bzd_progress *progress) {
   host *o = user;
   if (o->trainer) { /* the other thread cancels while this one waits */
@@ -600,12 +626,11 @@ static void test_shapes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_reflow),         cmocka_unit_test(test_one_step_distillation),
-      cmocka_unit_test(test_kinds),          cmocka_unit_test(test_dropout),
-      cmocka_unit_test(test_threads),        cmocka_unit_test(test_memory),
-      cmocka_unit_test(test_stops),          cmocka_unit_test(test_diverged),
-      cmocka_unit_test(test_gradient_named), cmocka_unit_test(test_bad_teacher),
-      cmocka_unit_test(test_shapes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_reflow),      cmocka_unit_test(test_one_step_distillation),
+                                     cmocka_unit_test(test_kinds),       cmocka_unit_test(test_dropout),
+                                     cmocka_unit_test(test_threads),     cmocka_unit_test(test_memory),
+                                     cmocka_unit_test(test_late_paths),  cmocka_unit_test(test_stops),
+                                     cmocka_unit_test(test_diverged),    cmocka_unit_test(test_gradient_named),
+                                     cmocka_unit_test(test_bad_teacher), cmocka_unit_test(test_shapes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
