@@ -286,12 +286,12 @@ int cmd_demo(int argc, char **argv) {
       train(&demo, "reflow-2", again, student_from(reflow[0], BZD_FLOW_VELOCITY, 1), demo.student_steps, 0, seed);
 
   judge(&demo, teacher, bezier, reflow, onestep);
-  demo.metrics =
-      json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:f, s:O, s:O, s:O}", "data", demo.data, "seed",
-                (json_int_t)seed, "train", (json_int_t)demo.train, "test", (json_int_t)demo.test, "teacher_steps",
-                (json_int_t)demo.teacher_steps, "student_steps", (json_int_t)demo.student_steps, "paths",
-                (json_int_t)demo.paths, "samples", DEMO_SAMPLES, "threads", bzd_context_threads(demo.common.context),
-                "seconds", clock_seconds() - start, "scores", demo.scores, "nearest", demo.nearest, "losses", demo.curves);
+  demo.metrics = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:f, s:O, s:O, s:O}", "data", demo.data,
+                           "seed", (json_int_t)seed, "train", (json_int_t)demo.train, "test", (json_int_t)demo.test,
+                           "teacher_steps", (json_int_t)demo.teacher_steps, "student_steps",
+                           (json_int_t)demo.student_steps, "paths", (json_int_t)demo.paths, "samples", DEMO_SAMPLES,
+                           "threads", bzd_context_threads(demo.common.context), "seconds", clock_seconds() - start,
+                           "scores", demo.scores, "nearest", demo.nearest, "losses", demo.curves);
   char *json = json_dumps(demo.metrics, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
   if (!json) die("no memory for metrics.json");
   write_atomic(demo_path(&demo, "metrics.json"), json, strlen(json));

@@ -46,17 +46,18 @@ typedef struct bzd_ensemble_source_config {
                             (default): none */
   int64_t cond_count;    /* 0 (default) without cond */
   const bzd_flow *const *guides; /* CONTROL and WAYPOINT: [degree - 1] flows; where each sends x0 is a guide (the
-                                    paper's form; control-point flows in 4 steps, endpoint flows in 1), retained. NULL (default): states of the trajectory at guide_times */
+                                    paper's form; control-point flows in 4 steps, endpoint flows in 1), retained. NULL
+                                    (default): states of the trajectory at guide_times */
   const bzd_flow *visitor; /* on-policy paths: this flow (a student) goes k of visit_steps equal steps from x0, k drawn;
                               the ensemble goes on from there to t = 1. Paths start at k / visit_steps. Retained; NULL
                               (default): none */
   int32_t visit_steps;     /* 1..1024, default 4 */
   int32_t windows;         /* K > 1: trajectories are cut into K equal windows, a path each; velocity students only
                               (piecewise rectified flow with degree 1). 1..256, default 1 */
-  double tolerance; /* > 0: degree = the smallest whose relative residual over a probe (256 trajectories, fewer
-                       where they are large), rms(state - curve)
-                       / rms(x1 - x0), is at most this; the fitter's degree (at most 8) is the highest. 0
-                       (default): the fitter's degree. Guide FIT */
+  double tolerance;        /* > 0: degree = the smallest whose relative residual over a probe (256 trajectories, fewer
+                              where they are large), rms(state - curve)
+                              / rms(x1 - x0), is at most this; the fitter's degree (at most 8) is the highest. 0
+                              (default): the fitter's degree. Guide FIT */
 } bzd_ensemble_source_config;
 
 /* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.

@@ -54,8 +54,9 @@ typedef struct bzd_trainer_config {
                              velocity over that step alone. at_zero + at_grid <= 1, default 0 */
   double one_step;        /* 0..1, default 0.75 */
   double endpoint_weight; /* weight of the last head, 0..1e6, default 1: nothing added; control-point students */
-  double consistency;     /* weight of |Phi(t->s) - Phi(r->s) o Phi(t->r)|^2 / ((s - t)^2 dim), r and s drawn, the composition
-                             taken as given; one evaluation more a row; control-point students, 0..1e6, default 0 */
+  double
+      consistency; /* weight of |Phi(t->s) - Phi(r->s) o Phi(t->r)|^2 / ((s - t)^2 dim), r and s drawn, the composition
+                      taken as given; one evaluation more a row; control-point students, 0..1e6, default 0 */
   double cond_dropout; /* fraction of rows trained without their condition, 0..1, default 0 (0.1 for guidance); without
                           conditions it does nothing */
   uint64_t seed;       /* of times and dropout, default 0 */
@@ -124,8 +125,8 @@ BZD_API void bzd_trainer_cancel(bzd_trainer *trainer);
 BZD_API bzd_status bzd_trainer_get_flow(const bzd_trainer *trainer, int32_t which, bzd_flow **out);
 
 /* Mean loss of the weights `which` over n >= 1 rows of samples first.. of source (NULL: the trainer's own) without
- * training; times are drawn as in training from the sample numbers, and the consistency term is left out. Status: BZD_E_DIMENSION (source), BZD_E_ARGUMENT,
- * BZD_E_STATE, and as bzd_source_get_paths. Threads: exclusive. Since 0.1. */
+ * training; times are drawn as in training from the sample numbers, and the consistency term is left out. Status:
+ * BZD_E_DIMENSION (source), BZD_E_ARGUMENT, BZD_E_STATE, and as bzd_source_get_paths. Threads: exclusive. Since 0.1. */
 BZD_API bzd_status bzd_trainer_evaluate(bzd_trainer *trainer, const bzd_source *source, int64_t first, int64_t n,
                                         int32_t which, double *loss);
 

@@ -261,7 +261,9 @@ static bzd_status guides_by_flows(const self *s, const work *w, bzdi_spent *spen
     const int32_t kind = s->guide[g]->kind; /* few-step students go as they are sampled by default */
     const int few = kind == BZDI_FLOW_CONTROL || kind == BZDI_FLOW_ENDPOINT;
     bzdi_solve solve = {.solver = few ? BZDI_SOLVER_CONTROL : s->spec.solver,
-                        .steps = kind == BZDI_FLOW_ENDPOINT ? 1 : few ? 4 : s->spec.steps,
+                        .steps = kind == BZDI_FLOW_ENDPOINT ? 1
+                                 : few                      ? 4
+                                                            : s->spec.steps,
                         .t0 = 0,
                         .t1 = 1,
                         .rtol = s->spec.rtol,
