@@ -26,7 +26,8 @@ enum {
   KEY_TOLERANCE,
   KEY_WINDOWS,
   KEY_VISITOR,
-  KEY_VISIT_STEPS
+  KEY_VISIT_STEPS,
+  KEY_AIM
 };
 
 static const struct argp_option shared_options[] = {
@@ -54,6 +55,10 @@ static const struct argp_option shared_options[] = {
 /* What reflow fixes to degree 1 and a velocity student. */
 static const struct argp_option distill_options[] = {
     {"student", KEY_STUDENT, "control|endpoint|velocity", 0, "Kind of student (default control)", 0},
+    {"aim", KEY_AIM, "NFE", 0,
+     "For a student that will be sampled with this many evaluations: sets --at-zero, --at-grid, --one-step, "
+     "--grid-steps and --consistency to what was measured best",
+     0},
     {"degree", KEY_DEGREE, "N|auto", 0, "Degree of the paths, 1..16 (default 2); auto: by --tolerance, at most 8", 0},
     {"tolerance", KEY_TOLERANCE, "F", 0,
      "Of --degree auto: largest residual of the fit over the distance travelled (default 0.01)", 0},
@@ -113,6 +118,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     if (distill->teachers == MAX_TEACHERS) die_usage("--teacher: more than %d", MAX_TEACHERS);
     distill->teacher[distill->teachers++] = text;
     return 0;
+  case KEY_AIM: distill->aim = (int32_t)parse_int("--aim", text, 1, 1000000); return 0;
   case KEY_STUDENT: distill->kind = parse_name("--student", text, students); return 0;
   case KEY_DEGREE: distill->degree = strcmp(text, "auto") ? (int32_t)parse_int("--degree", text, 1, 16) : 0; return 0;
   case KEY_TOLERANCE: distill->tolerance = parse_real("--tolerance", text, 1e-9, 1e6); return 0;
@@ -200,6 +206,7 @@ static int run(struct distill *distill) {
   struct training *training = &distill->training;
   struct common *common = &training->common;
   check(distill);
+  if (distill->aim) must(bzd_trainer_config_aim(&training->config, distill->kind, distill->aim), "--aim");
   common_start(common);
   bzd_flow *teacher[MAX_TEACHERS];
   int count = distill->teachers;

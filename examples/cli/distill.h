@@ -13,6 +13,7 @@ struct distill {
   const char *teacher[MAX_TEACHERS];
   int teachers;
   int32_t kind, degree, combine, rule, solver, guide; /* degree 0: the smallest within tolerance */
+  int32_t aim;                                        /* NFE, 0: none */
   double fixed[MAX_TEACHERS], guidance, rho, tolerance;
   int fixed_count;
   bool fresh;

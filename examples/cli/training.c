@@ -23,6 +23,7 @@ enum {
   KEY_AT_ZERO,
   KEY_AT_GRID,
   KEY_GRID_STEPS,
+  KEY_ONE_STEP,
   KEY_END_WEIGHT,
   KEY_CONSISTENCY,
   KEY_DROPOUT,
@@ -49,8 +50,9 @@ static const struct argp_option options[] = {
     {"loss", KEY_LOSS, "NAME", 0, "mse (default), huber, or gram: the distance of the curves", 50},
     {"time", KEY_TIME, "NAME", 0,
      "How training times are drawn: uniform (default), u-shaped, logit-normal or loss-aware", 50},
-    {"at-grid", KEY_AT_GRID, "F", 0, "Fraction of rows at the times of a few-step sampler (default 0)", 50},
-    {"grid-steps", KEY_GRID_STEPS, "N", 0, "Steps of that sampler (default 4)", 50},
+    {"at-grid", KEY_AT_GRID, "F", 0, "Fraction of rows that are steps of a few-step sampler (default 0)", 50},
+    {"one-step", KEY_ONE_STEP, "F", 0, "Share of those that are the step of a sampler of one (default 0.75)", 50},
+    {"grid-steps", KEY_GRID_STEPS, "N", 0, "Steps of the other samplers: N, its half, .. (default 4)", 50},
     {"endpoint-weight", KEY_END_WEIGHT, "F", 0, "Weight of the last head (default 1)", 50},
     {"consistency", KEY_CONSISTENCY, "F", 0, "Weight of agreement with the own composition (default 0)", 50},
     {"at-zero", KEY_AT_ZERO, "F", 0, "Fraction of rows trained at t = 0 (default 0)", 50},
@@ -103,6 +105,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case KEY_LOSS: config->loss = parse_name("--loss", text, losses); return 0;
   case KEY_TIME: config->time = parse_name("--time", text, times); return 0;
   case KEY_AT_GRID: config->at_grid = parse_real("--at-grid", text, 0, 1); return 0;
+  case KEY_ONE_STEP: config->one_step = parse_real("--one-step", text, 0, 1); return 0;
   case KEY_GRID_STEPS: config->grid_steps = (int32_t)parse_int("--grid-steps", text, 1, 1024); return 0;
   case KEY_END_WEIGHT: config->endpoint_weight = parse_real("--endpoint-weight", text, 0, 1e6); return 0;
   case KEY_CONSISTENCY: config->consistency = parse_real("--consistency", text, 0, 1e6); return 0;

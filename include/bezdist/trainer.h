@@ -67,6 +67,13 @@ typedef struct bzd_trainer_config {
 BZD_API bzd_status bzd_trainer_config_init(bzd_trainer_config *config, size_t size);
 BZD_API size_t bzd_trainer_config_size(void);
 
+/* Sets what was measured best (docs/results.md, "sampling") for a student of this kind (BZD_FLOW_) that will be sampled
+ * with nfe evaluations (1..1000000); everything else in *config, which must be initialised, stays.
+ * Control-point: 1 at_grid = 1, one_step = 1 (one-step distillation); 2..8 at_grid = 0.5, one_step = 0.9, grid_steps =
+ * 4, consistency = 1; more consistency = 1 alone. Endpoint: at_zero = 1 for nfe 1. Velocity: nothing is changed.
+ * Status: BZD_E_ARGUMENT (NULL, kind, nfe), BZD_E_CONFIG. Threads: any. Since 0.1. */
+BZD_API bzd_status bzd_trainer_config_aim(bzd_trainer_config *config, int32_t kind, int32_t nfe);
+
 /* Trains a copy of student (a network flow) on the paths of source, which it retains; config NULL = the defaults. A
  * control-point student must have the degree of the paths or a higher one (they are elevated); the other kinds take
  * paths of any degree. Status: BZD_E_DIMENSION (dims, cond_dim, degree), BZD_E_UNSUPPORTED (callback flow),

@@ -42,6 +42,23 @@ bzd_status bzd_trainer_config_init(bzd_trainer_config *config, size_t size) {
   return bzdi_done(bzdi_config_init(NAME, config, size, &defaults, sizeof defaults, FIRST_TRAINER_CONFIG));
 }
 
+bzd_status bzd_trainer_config_aim(bzd_trainer_config *config, int32_t kind, int32_t nfe) {
+  bzd_trainer_config read = defaults;
+  BZDI_TRY(bzdi_check_ptr(NAME, config));
+  BZDI_TRY(bzdi_config_read(NAME, config, &read, sizeof read, FIRST_TRAINER_CONFIG));
+  BZDI_TRY(bzdi_check_i64("aim", "kind", kind, BZD_FLOW_VELOCITY, BZD_FLOW_ENDPOINT));
+  BZDI_TRY(bzdi_check_i64("aim", "nfe", nfe, 1, 1000000));
+  if (kind == BZD_FLOW_ENDPOINT) config->at_zero = nfe == 1 ? 1 : 0;
+  if (kind == BZD_FLOW_CONTROL) {
+    config->at_zero = 0;
+    config->at_grid = nfe == 1 ? 1 : nfe <= 8 ? 0.5 : 0;
+    config->one_step = nfe == 1 ? 1 : 0.9;
+    config->grid_steps = 4;
+    config->consistency = nfe == 1 ? 0 : 1;
+  }
+  return bzdi_done(BZD_OK);
+}
+
 size_t bzd_trainer_config_size(void) { return sizeof(bzd_trainer_config); }
 size_t bzd_trainer_info_size(void) { return sizeof(bzd_trainer_info); }
 

@@ -240,10 +240,23 @@ static void test_trainer_create(void) {
   BAD_OUT(BZD_E_DIMENSION, bzd_trainer, bzd_trainer_create(s.plain, s.source, &c, &made));
 }
 
+static void test_trainer_aim(void) {
+  bzd_trainer_config c = good_trainer(), before = c;
+  BAD(ARG, bzd_trainer_config_aim(NULL, BZD_FLOW_CONTROL, 1));
+  BAD(ARG, bzd_trainer_config_aim(&c, 0, 1));
+  BAD(ARG, bzd_trainer_config_aim(&c, BZD_FLOW_CALLBACK, 1));
+  BAD(ARG, bzd_trainer_config_aim(&c, BZD_FLOW_CONTROL, 0));
+  BAD(ARG, bzd_trainer_config_aim(&c, BZD_FLOW_CONTROL, 1000001));
+  assert_memory_equal(&c, &before, sizeof c);
+  memset(&c, 0, sizeof c);
+  BAD(BZD_E_CONFIG, bzd_trainer_config_aim(&c, BZD_FLOW_CONTROL, 1));
+}
+
 static void test_trainer(void **state) {
   double loss = 5.0;
   (void)state;
   test_trainer_create();
+  test_trainer_aim();
   BAD_INFO(bzd_trainer_info, bzd_trainer_get_info(s.trainer, i));
   bzd_trainer_info info = {.struct_size = sizeof info};
   BAD_HANDLE(bzd_trainer, bzd_trainer_get_info(h, &info));

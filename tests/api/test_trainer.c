@@ -230,9 +230,44 @@ static void test_refusals(void **state) {
   bzd_source_destroy(source);
 }
 
+/* What is aimed at is set, the rest is kept, and a trainer takes it. */
+static void test_aim(void **state) {
+  static const int32_t kinds[] = {BZD_FLOW_VELOCITY, BZD_FLOW_CONTROL, BZD_FLOW_ENDPOINT}, nfes[] = {1, 2, 8, 9};
+  int64_t poison = -1;
+  bzd_source *source = make_shift(&poison, 2);
+  (void)state;
+  for (int k = 0; k < 3; k++)
+    for (int i = 0; i < 4; i++) {
+      bzd_trainer_config config, was;
+      bzd_trainer *trainer;
+      bzd_flow *student = make_flow(NULL, kinds[k], kinds[k] == BZD_FLOW_CONTROL ? 2 : 1, DIM, 0, 8, 1);
+      OK(bzd_trainer_config_init(&config, sizeof config));
+      config.steps = 2;
+      config.batch = 8;
+      config.rate = 0.01;
+      was = config;
+      OK(bzd_trainer_config_aim(&config, kinds[k], nfes[i]));
+      if (kinds[k] == BZD_FLOW_CONTROL) {
+        assert_true(config.at_grid == (nfes[i] == 1 ? 1 : nfes[i] <= 8 ? 0.5 : 0));
+        assert_true(config.one_step == (nfes[i] == 1 ? 1 : 0.9) && config.grid_steps == 4);
+        assert_true(config.consistency == (nfes[i] > 1));
+        was.at_grid = config.at_grid, was.one_step = config.one_step, was.consistency = config.consistency;
+      } else if (kinds[k] == BZD_FLOW_ENDPOINT) {
+        assert_true(config.at_zero == (nfes[i] == 1));
+        was.at_zero = config.at_zero;
+      }
+      assert_memory_equal(&config, &was, sizeof config);
+      OK(bzd_trainer_create(student, source, &config, &trainer));
+      OK(bzd_trainer_run(trainer, 0, NULL, NULL));
+      bzd_trainer_destroy(trainer);
+      bzd_flow_destroy(student);
+    }
+  bzd_source_destroy(source);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_learns), cmocka_unit_test(test_schedule),
-                                     cmocka_unit_test(test_stop_and_snapshot), cmocka_unit_test(test_diverged),
-                                     cmocka_unit_test(test_refusals)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_aim),      cmocka_unit_test(test_learns),
+                                     cmocka_unit_test(test_schedule), cmocka_unit_test(test_stop_and_snapshot),
+                                     cmocka_unit_test(test_diverged), cmocka_unit_test(test_refusals)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,12 +17,13 @@ compare() {
 }
 compare "train $data" "--time u-shaped" "--time logit-normal" "--time loss-aware" "--loss huber" "--at-zero 0.5" \
   "--at-grid 0.5" "--coupling transport"
-compare "train $data --at-grid 0.5" "--grid-steps 2"
+compare "train $data --at-grid 0.5" "--grid-steps 2" "--one-step 0.25"
 compare "train $data --coupling transport" "--group 8"
 same "$(trained train $data --coupling transport)" "$(trained train $data --coupling transport --group 32)" "group as the batch"
 same "$(trained train $data)" "$(trained train $data --time uniform --loss mse --coupling independent)" "defaults by name"
 $bezdist train $data --out t.bzd --steps 40 $small >/dev/null
-compare "distill --teacher t.bzd --pool 128 --degree 3" "--loss gram" "--endpoint-weight 4" "--consistency 2" "--time u-shaped"
+compare "distill --teacher t.bzd --pool 128 --degree 3" "--loss gram" "--endpoint-weight 4" "--consistency 2" "--time u-shaped" \
+  "--at-grid 1" "--aim 1" "--aim 4" "--aim 16"
 compare "reflow --teacher t.bzd --pool 128" "--time logit-normal" "--at-grid 0.5" "--windows 2"
 fails 2 "" train $data --out z.bzd --time sometimes
 grep -q "one of uniform, u-shaped, logit-normal, loss-aware" err.txt

@@ -64,11 +64,11 @@ void draw_times(const struct ideas *ideas) {
   static const struct {
     const char *title;
     int32_t kind;
-    double at_zero, at_grid;
-  } kinds[] = {{"uniform, atoms at 0 and on a grid", BZD_TIME_UNIFORM, 0.25, 0.25},
-               {"U-shaped, a = 4", BZD_TIME_U_SHAPED, 0, 0},
-               {"logit-normal, mean 0, std 1", BZD_TIME_LOGIT_NORMAL, 0, 0},
-               {"loss-aware, after 1500 steps", BZD_TIME_LOSS_AWARE, 0, 0}};
+    double at_grid;
+  } kinds[] = {{"uniform, a quarter steps of 1, 2, 4", BZD_TIME_UNIFORM, 0.25},
+               {"U-shaped, a = 4", BZD_TIME_U_SHAPED, 0},
+               {"logit-normal, mean 0, std 1", BZD_TIME_LOGIT_NORMAL, 0},
+               {"loss-aware, after 1500 steps", BZD_TIME_LOSS_AWARE, 0}};
   const double x[2] = {0, 1}, y[2] = {0, 4.6};
   struct picture picture;
   picture_open(&picture, 958, 290, "Densities of the times that training draws");
@@ -79,8 +79,8 @@ void draw_times(const struct ideas *ideas) {
     bzd_source *source;
     bzd_trainer *trainer;
     config.time = kinds[i].kind;
-    config.at_zero = kinds[i].at_zero;
     config.at_grid = kinds[i].at_grid;
+    config.one_step = 0.25;
     must(bzd_source_create_data(ideas->target, ideas->start, 5, &source), "data");
     must(bzd_trainer_create(fresh, source, &config, &trainer), "a training");
     if (kinds[i].kind == BZD_TIME_LOSS_AWARE) must(bzd_trainer_run(trainer, 0, NULL, NULL), "a training");
@@ -90,7 +90,7 @@ void draw_times(const struct ideas *ideas) {
     bzd_flow_destroy(fresh);
     struct panel panel = panel_axes(&picture, 10 + 237 * i, 30, 227, 190, x, y, kinds[i].title);
     for (int b = 0; b < BINS; b++) draw_bar(&panel, (b + 0.08) / BINS, (b + 0.92) / BINS, density[b], "#8fb8d8");
-    if (kinds[i].at_zero > 0) {
+    if (kinds[i].at_grid > 0) {
       float at[2] = {0.03f, 4.2f};
       draw_bar(&panel, 0, 0.02, 4.3, ORANGE);
       draw_words(&panel, at, 4, 4, "start", ORANGE, "%.0f %% of rows at 0", 100 * at_zero);
@@ -98,7 +98,7 @@ void draw_times(const struct ideas *ideas) {
     float line[2 * 201];
     int n = 0;
     for (int k = 1; k < 200; k++, n++) {
-      double t = k / 200.0, p = density_of(kinds[i].kind, t) * (1 - kinds[i].at_zero - kinds[i].at_grid);
+      double t = k / 200.0, p = density_of(kinds[i].kind, t) * (1 - kinds[i].at_grid);
       if (kinds[i].kind == BZD_TIME_LOSS_AWARE) p = 1 / weight[(int)(t * BINS)];
       line[2 * n] = (float)t;
       line[2 * n + 1] = (float)p;
@@ -112,7 +112,7 @@ void draw_times(const struct ideas *ideas) {
       "t. Bars: 24000 times that a trainer drew, per unit of t. Lines: the formulas; on the right 1 / (weight of "
       "a row).");
   write_words(&picture, 10, 276, "start", INK,
-              "Bars that rise above the line on the left are the atom on the grid k/4: a row in four, a quarter of "
-              "them at 0.");
+              "Bars that rise above the line on the left: a row in four is a step of a sampler of 1 (a quarter of "
+              "them), 2 or 4 steps.");
   picture_close(&picture, ideas->out, "times");
 }

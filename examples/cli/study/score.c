@@ -99,6 +99,7 @@ static void measure_flow(struct piece *piece, struct model *model, struct row *r
   bzd_flow_metrics_config config;
   must(bzd_flow_metrics_config_init(&config, sizeof config), NULL);
   config.rows = piece->set.dim > 2 ? 512 : 2048;
+  if (config.rows > piece->samples) config.rows = piece->samples;
   config.steps = 32;
   bool windows = model->recipe.windows > 1; /* paths with times of their own have no budget */
   bzd_source *paths = windows ? NULL : model_paths(piece, model, 77);

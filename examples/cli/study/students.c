@@ -9,9 +9,9 @@ struct recipe recipe_bezier(const struct piece *piece) {
 }
 
 struct recipe recipe_few(const struct piece *piece) {
-  struct recipe recipe = recipe_default(piece);
-  recipe.training.at_grid = 1;
-  recipe.training.grid_steps = 4;
+  struct recipe recipe = recipe_bezier(piece);
+  recipe.training.at_grid = 0.5;
+  recipe.training.one_step = 0.9;
   return recipe;
 }
 
@@ -109,7 +109,15 @@ void run_sampling(struct piece *piece) {
       {"steps .75", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 1, 0.75, 1, 0},
       {"steps .9", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 1, 0.9, 1, 0},
       {"steps .75 degree 3", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 3, 0, 1, 0.75, 1, 0},
+      {"steps .9 degree 3", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 3, 0, 1, 0.9, 1, 0},
+      {"3/4 steps .9 degree 3", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 3, 0, 0.75, 0.9, 1, 0},
+      {"3/4 steps .9 deg 3 consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 3, 0, 0.75, 0.9, 1, 1},
       {"half steps .75", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0.5, 0.75, 1, 0},
+      {"half steps .9", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0.5, 0.9, 1, 0},
+      {"half steps .9 consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0.5, 0.9, 1, 1},
+      {"3/4 steps .9 consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0.75, 0.9, 1, 1},
+      {"half steps .9 consistency 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0.5, 0.9, 1, 4},
+      {"consistency 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0, 0, 1, 4},
       {"consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0, 0, 1, 1},
       {"zero .5", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0.5, 0, 0, 1, 0},
       {"zero .5 end 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0.5, 0, 0, 4, 0},

@@ -5,9 +5,9 @@
 
 #include "study.h"
 
-/* Bezier distillation for 2 evaluations or more: degree 2, uniform times. */
+/* Bezier distillation for 2 evaluations or more: degree 2, uniform times, held to its own composition. */
 struct recipe recipe_bezier(const struct piece *piece);
-/* Bezier distillation for 1, 2 and 4: rows at the times where such samplers evaluate, most of them at 0. */
+/* The same for 1, 2 and 4: half of the rows are steps of such samplers, nine tenths of those of one step. */
 struct recipe recipe_few(const struct piece *piece);
 /* Reflow: lines, a velocity student; and the same lines at t = 0 alone, an endpoint student. */
 struct recipe recipe_reflow(const struct piece *piece);

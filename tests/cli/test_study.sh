@@ -1,0 +1,22 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Studies, cut short: rows, plots and a report; a study that was cut in the middle of a row goes on to the same rows.
+. "$(dirname "$0")/lib.sh"
+study() { $bezdist study "$@" --seeds 1 --scale 0.002 --out out --quiet; }
+study translation --data moons+8gaussians
+file="out/translation-moons+8gaussians-0.csv"
+[ "$(wc -l <"$file")" = 19 ] # a header; the teacher by five ways, three students at 1, 2, 4, 8, one at 1
+for made in translation.md translation.html; do [ -s "out/$made" ] || { echo "no $made"; exit 1; }; done
+cp "$file" whole.csv
+head -c 1500 whole.csv >"$file"
+rm -rf out/models
+study translation --data moons+8gaussians
+cmp whole.csv "$file"
+study accumulation --data 8gaussians --rounds 2
+grep -q '^| a. growth' out/accumulation.md
+grep -q '^| c. bezier-few' out/accumulation.md
+grep -q '<svg' out/accumulation.html
+[ -s out/accumulation-8gaussians-ode.svg ]
+study accumulation --report
+fails 2 "no study" study nonsense
+fails 2 "no test bed" study grids --data nonsense
