@@ -55,7 +55,7 @@ static void add_losses(struct text *page, json_t *curves) {
     }
     series[count++] = (struct series){name, n, x, y};
   }
-  plot_lines(page, "step", "smoothed loss", true, count, series);
+  plot_lines(page, "step", "smoothed loss", false, true, count, series);
   for (size_t s = 0; s < count; s++) {
     free((void *)(uintptr_t)series[s].x);
     free((void *)(uintptr_t)series[s].y);

@@ -19,8 +19,8 @@ struct series {
   size_t n;
   const double *x, *y;
 };
-/* Lines with axes, ticks and a legend; y on a log scale when log_y. */
-void plot_lines(struct text *text, const char *x_label, const char *y_label, bool log_y, size_t count,
+/* Lines with axes, ticks and a legend; x, y on a log scale when log_x, log_y. */
+void plot_lines(struct text *text, const char *x_label, const char *y_label, bool log_x, bool log_y, size_t count,
                 const struct series *series);
 
 /* Paths [n, degree + 1, 2] over background points [m, 2]: curve, control polygon, start and end. */

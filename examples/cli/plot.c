@@ -14,6 +14,7 @@ struct axis {
   bool log;
 };
 
+/* Values on a log axis are marked at 1, 2, 5 of every decade, or at powers of two. */
 static double place(const struct axis *axis, double value) {
   double low = axis->low, high = axis->high;
   if (axis->log) value = log10(value), low = log10(low), high = log10(high);
@@ -25,29 +26,37 @@ static double nice_step(double range) {
   return range / step > 20 ? 5 * step : range / step > 10 ? 2.5 * step : step * (range / step > 6 ? 2 : 1);
 }
 
-static void ticks(struct text *text, const struct axis *axis, bool vertical, double other_from, double other_to) {
-  double step = axis->log ? 0 : nice_step(axis->high - axis->low);
-  double value = axis->log ? pow(10, floor(log10(axis->low))) : ceil(axis->low / step) * step;
-  for (; value <= axis->high * (1 + 1e-9) + 1e-300;) {
-    for (int part = 1; part <= (axis->log ? 5 : 1); part = part == 1 ? 2 : part + 3) { /* 1, 2, 5 */
-      double at = value * part;
-      if (at < axis->low || at > axis->high) continue;
-      double p = place(axis, at);
-      if (vertical)
-        text_add(text,
-                 "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>"
-                 "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%g</text>",
-                 other_from, p, other_to, p, other_from - 6, p + 4, at);
-      else
-        text_add(text, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%g</text>", p, other_from + 18, at);
-    }
-    value = axis->log ? value * 10 : value + step;
+static void tick(struct text *text, const struct axis *axis, bool vertical, double other_from, double other_to,
+                 double at) {
+  double p = place(axis, at);
+  if (at < axis->low * (1 - 1e-9) || at > axis->high * (1 + 1e-9)) return;
+  if (vertical)
+    text_add(text,
+             "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"grid\" stroke=\"#ddd\"/>"
+             "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%g</text>",
+             other_from, p, other_to, p, other_from - 6, p + 4, at);
+  else
+    text_add(text, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%g</text>", p, other_from + 18, at);
+}
+
+static void ticks(struct text *text, const struct axis *axis, bool vertical, double from, double to) {
+  if (axis->log && !vertical) {
+    for (double value = pow(2, ceil(log2(axis->low) - 1e-9)); value <= axis->high * (1 + 1e-9); value *= 2)
+      tick(text, axis, vertical, from, to, value);
+  } else if (axis->log) {
+    for (double value = pow(10, floor(log10(axis->low))); value <= axis->high; value *= 10)
+      for (int part = 1; part <= 5; part = part == 1 ? 2 : part + 3) tick(text, axis, vertical, from, to, value * part);
+  } else {
+    double step = nice_step(axis->high - axis->low);
+    for (double value = ceil(axis->low / step) * step; value <= axis->high * (1 + 1e-9) + 1e-300; value += step)
+      tick(text, axis, vertical, from, to, value);
   }
 }
 
-void plot_lines(struct text *text, const char *x_label, const char *y_label, bool log_y, size_t count,
+void plot_lines(struct text *text, const char *x_label, const char *y_label, bool log_x, bool log_y, size_t count,
                 const struct series *series) {
-  struct axis x = {INFINITY, -INFINITY, 70, 640, false}, y = {INFINITY, -INFINITY, 300, 20, log_y};
+  double height = fmax(350, 44 + 18 * (double)count);
+  struct axis x = {INFINITY, -INFINITY, 70, 600, log_x}, y = {INFINITY, -INFINITY, 300, 20, log_y};
   for (size_t s = 0; s < count; s++)
     for (size_t i = 0; i < series[s].n; i++) {
       double value = series[s].y[i];
@@ -57,21 +66,35 @@ void plot_lines(struct text *text, const char *x_label, const char *y_label, boo
     }
   if (!(x.high > x.low)) x.low = 0, x.high = 1;
   if (!(y.high > y.low)) y.low = log_y ? 0.1 : 0, y.high = 1;
-  text_add(text, "<svg viewBox=\"0 0 820 350\" class=\"plot\" role=\"img\" aria-label=\"%s over %s\">", y_label,
-           x_label);
+  text_add(text,
+           "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 860 %.0f\" class=\"plot\" role=\"img\" "
+           "aria-label=\"%s over %s\" font-family=\"sans-serif\" font-size=\"12\">"
+           "<rect width=\"860\" height=\"%.0f\" fill=\"white\"/>",
+           height, y_label, x_label, height);
   ticks(text, &y, true, x.from, x.to);
   ticks(text, &x, false, y.from, y.to);
   text_add(text,
            "<text x=\"%.0f\" y=\"342\" text-anchor=\"middle\">%s</text>"
            "<text x=\"16\" y=\"%.0f\" text-anchor=\"middle\" transform=\"rotate(-90 16 %.0f)\">%s</text>",
            (x.from + x.to) / 2, x_label, (y.from + y.to) / 2, (y.from + y.to) / 2, y_label);
-  for (size_t s = 0; s < count; s++) {
-    text_add(text, "<polyline fill=\"none\" stroke-width=\"1.6\" stroke=\"%s\" points=\"", colours[s % COLOURS]);
+  for (size_t s = 0; s < count; s++) { /* beyond the colours there are, lines are dashed */
+    const char *colour = colours[s % COLOURS], *dash = s / COLOURS % 3 == 0   ? ""
+                                                       : s / COLOURS % 3 == 1 ? " stroke-dasharray=\"6 3\""
+                                                                              : " stroke-dasharray=\"2 2\"";
+    double legend = 32 + 18 * (double)s;
+    text_add(text, "<polyline fill=\"none\" stroke-width=\"1.6\" stroke=\"%s\"%s points=\"", colour, dash);
     for (size_t i = 0; i < series[s].n; i++)
       if (isfinite(series[s].y[i]) && (!log_y || series[s].y[i] > 0))
         text_add(text, "%.1f,%.1f ", place(&x, series[s].x[i]), place(&y, series[s].y[i]));
-    text_add(text, "\"/><text x=\"672\" y=\"%.0f\" fill=\"%s\">%s</text>", 32 + 18 * (double)s, colours[s % COLOURS],
-             series[s].name);
+    text_add(text, "\"/>");
+    for (size_t i = 0; i < series[s].n && series[s].n <= 16; i++)
+      if (isfinite(series[s].y[i]) && (!log_y || series[s].y[i] > 0))
+        text_add(text, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%s\"/>", place(&x, series[s].x[i]),
+                 place(&y, series[s].y[i]), colour);
+    text_add(text,
+             "<line x1=\"612\" y1=\"%.0f\" x2=\"636\" y2=\"%.0f\" stroke=\"%s\" stroke-width=\"1.6\"%s/>"
+             "<text x=\"642\" y=\"%.0f\" fill=\"%s\">%s</text>",
+             legend - 4, legend - 4, colour, dash, legend, colour, series[s].name);
   }
   text_add(text, "</svg>\n");
 }

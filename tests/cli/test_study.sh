@@ -13,7 +13,7 @@ rm -rf out/models
 study translation --data moons+8gaussians
 cmp whole.csv "$file"
 study accumulation --data 8gaussians --rounds 2
-grep -q '^| a. growth' out/accumulation.md
+grep -q '^| a. bezier-chain: growth' out/accumulation.md
 grep -q '^| c. bezier-few' out/accumulation.md
 grep -q '<svg' out/accumulation.html
 [ -s out/accumulation-8gaussians-ode.svg ]

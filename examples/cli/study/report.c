@@ -206,7 +206,7 @@ static void plot(struct report *report, const char *data, const char *sampling, 
   size_t count = 0;
   struct key key;
   for (size_t i = 0; next_key(rows, data, &i, &key) && count < MOST;) {
-    if (key.round == 0 && (sampling || strcmp(key.method, "floor") == 0)) continue;
+    if (key.round == 0) continue; /* the floor; the teacher, whose few Euler steps would flatten the rest */
     if (variant && strcmp(key.variant, variant) != 0) continue;
     size_t s = 0;
     if (sampling)
@@ -231,7 +231,7 @@ static void plot(struct report *report, const char *data, const char *sampling, 
   struct text svg = {0};
   char y_label[64];
   snprintf(y_label, sizeof y_label, sampling ? "sw2 at %s" : "sw2", sampling);
-  plot_lines(&svg, sampling ? "round" : "NFE", y_label, true, count, series);
+  plot_lines(&svg, sampling ? "round" : "NFE", y_label, !sampling, true, count, series);
   report_plot(report, name, &svg);
 }
 
@@ -251,7 +251,7 @@ static void bed_report(struct report *report, const struct bed *bed) {
   char name[128];
   report_heading(report, bed->name);
   report_text(report,
-              "%d seeds; MLP of %d x %lld, batch 256; teachers of %lld steps, students of %lld on %lld paths; %lld "
+              "Seeds: %d. MLP of %d x %lld, batch 256; teachers of %lld steps, students of %lld on %lld paths; %lld "
               "samples scored.",
               seeds_of(&report->rows, bed->name), (int)bed->layers, (long long)bed->width,
               (long long)bed->teacher_steps, (long long)bed->student_steps, (long long)bed->paths,
