@@ -36,14 +36,17 @@ const char *demo_path(const struct demo *demo, const char *name) {
   return path;
 }
 
-/* Trains student on source, saves NAME.bzd and the loss curve, returns the flow. Ctrl-C: saves what there is. */
+/* Trains student on source for sampling with aim evaluations (0: as it comes), saves NAME.bzd and the loss curve,
+ * returns the flow. Ctrl-C: saves what there is. */
 static bzd_flow *train(struct demo *demo, const char *name, const bzd_source *source, bzd_flow *student, int64_t steps,
-                       double at_zero, uint64_t seed) {
+                       int32_t aim, uint64_t seed) {
   bzd_trainer_config config;
   must(bzd_trainer_config_init(&config, sizeof config), NULL);
   config.steps = steps;
-  config.at_zero = at_zero;
   config.seed = seed;
+  bzd_flow_info info = {.struct_size = sizeof info};
+  must(bzd_flow_get_info(student, &info), name);
+  if (aim) must(bzd_trainer_config_aim(&config, info.kind, aim), name);
   bzd_trainer *trainer;
   must(bzd_trainer_create(student, source, &config, &trainer), name);
   bzd_flow_destroy(student);
@@ -273,7 +276,7 @@ int cmd_demo(int argc, char **argv) {
   }
   bzd_source *curves = make_paths(&demo, DEMO_TEACHERS, teacher, 2);
   bzd_flow *bezier =
-      train(&demo, "bezier", curves, student_from(teacher[0], BZD_FLOW_CONTROL, 2), demo.student_steps, 0, seed);
+      train(&demo, "bezier", curves, student_from(teacher[0], BZD_FLOW_CONTROL, 2), demo.student_steps, 4, seed);
 
   bzd_source *lines = make_paths(&demo, DEMO_TEACHERS, teacher, 1);
   bzd_flow *onestep =
