@@ -13,7 +13,8 @@ extern "C" {
 #define BZD_COMBINE_VELOCITY 1
 /* Each sample follows one teacher, drawn with the weights: any teachers. */
 #define BZD_COMBINE_MIXTURE 2
-/* Each sample takes the teacher's trajectory that is nearest to the others' (the medoid): any teachers; paths only. */
+/* Each sample takes the teacher's trajectory whose squared distances to the others, each times the other's weight, add
+ * up to the least (the medoid): any teachers; paths only. */
 #define BZD_COMBINE_SELECT 3
 /* Mean of the teachers' trajectories, ends included: shrinks the variance of the target wherever teachers differ; for
  * comparison; paths only. */
@@ -28,7 +29,8 @@ extern "C" {
 #define BZD_RULE_CONSENSUS 3
 /* Per row the one velocity nearest to the others; velocities only. */
 #define BZD_RULE_MEDOID 4
-/* 1 / (mean square error on validation's paths - the least of all teachers' + its standard error), on common rows. */
+/* 1 / (mean square error on validation's paths - the least of all teachers' + the standard error of such a difference),
+ * on common rows. */
 #define BZD_RULE_ERROR 5
 /* 1 / variance per bin of time, told from how far a teacher is from the mean of the others on validation's paths;
  * linear between bins; velocities only. Two teachers cannot be told apart: one half each. */

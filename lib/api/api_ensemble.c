@@ -40,23 +40,32 @@ bzd_status bzd_ensemble_config_init(bzd_ensemble_config *config, size_t size) {
 size_t bzd_ensemble_config_size(void) { return sizeof(bzd_ensemble_config); }
 size_t bzd_ensemble_info_size(void) { return sizeof(bzd_ensemble_info); }
 
+/* Names of checked values, for texts. */
+static const char *rule_name(int32_t rule) {
+  static const char *const names[] = {"UNIFORM", "FIXED", "CONSENSUS", "MEDOID", "ERROR", "VARIANCE", "CALLBACK"};
+  return names[rule - BZD_RULE_UNIFORM];
+}
+static const char *combine_name(int32_t combine) {
+  static const char *const names[] = {"VELOCITY", "MIXTURE", "SELECT", "ENDPOINT", "ANY_VELOCITY"};
+  return names[combine - BZD_COMBINE_VELOCITY];
+}
+
 static bzd_status check_rule(const bzd_ensemble_config *c, int64_t count) {
   BZDI_TRY(bzdi_check_i64(NAME, "combine", c->combine, BZD_COMBINE_VELOCITY, BZD_COMBINE_ANY_VELOCITY));
   BZDI_TRY(bzdi_check_i64(NAME, "rule", c->rule, BZD_RULE_UNIFORM, BZD_RULE_CALLBACK));
   BZDI_TRY(bzdi_check_i64(NAME, "reserved", c->reserved, 0, 0));
   BZDI_TRY(bzdi_check_i64(NAME, "reserved2", c->reserved2, 0, 0));
   if (!bzdi_ensemble_goes(c->combine, c->rule))
-    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: rule is %d, combine %d has only UNIFORM, FIXED and ERROR weights", NAME,
-                     (int)c->rule, (int)c->combine);
+    return bzdi_fail(BZD_E_UNSUPPORTED, "%s: rule is %s, combine %s has only UNIFORM, FIXED and ERROR weights", NAME,
+                     rule_name(c->rule), combine_name(c->combine));
   if ((c->rule == BZD_RULE_CALLBACK) != (c->weights != NULL))
-    return bzdi_fail(BZD_E_ARGUMENT, "%s: rule is %d, but weights is %s; BZD_RULE_CALLBACK (%d) and it go together",
-                     NAME, (int)c->rule, c->weights ? "given" : "NULL", BZD_RULE_CALLBACK);
+    return bzdi_fail(BZD_E_ARGUMENT, "%s: rule is %s, but weights is %s; rule CALLBACK and it go together", NAME,
+                     rule_name(c->rule), c->weights ? "given" : "NULL");
   BZDI_TRY(bzdi_check_i64(NAME, "bins", c->bins, 1, BZDI_MOST_WEIGHT_BINS));
   BZDI_TRY(bzdi_check_i64(NAME, "validation_count", c->validation_count, 16, INT64_C(1) << 31));
   BZDI_TRY(bzdi_check_f64(NAME, "temperature", c->temperature, 1e-6, 1e6));
   if (c->rule != BZD_RULE_FIXED && c->fixed != NULL)
-    return bzdi_fail(BZD_E_ARGUMENT, "%s: fixed is given, but rule is %d, expected BZD_RULE_FIXED (%d)", NAME,
-                     (int)c->rule, BZD_RULE_FIXED);
+    return bzdi_fail(BZD_E_ARGUMENT, "%s: fixed is given, but rule is %s, expected FIXED", NAME, rule_name(c->rule));
   if (c->rule != BZD_RULE_FIXED) return BZD_OK;
   BZDI_TRY(bzdi_check_ptr("ensemble config: fixed", c->fixed));
   BZDI_TRY(bzdi_check_list(NAME, "fixed", count, c->fixed, 0.0, 1e30));
@@ -85,8 +94,8 @@ static bzd_status check_validation(const bzd_ensemble_config *c, const bzd_flow 
   int learns = c->rule == BZD_RULE_ERROR || c->rule == BZD_RULE_VARIANCE;
   if (!learns && c->validation == NULL) return BZD_OK;
   if (learns && c->validation == NULL)
-    return bzdi_fail(BZD_E_ARGUMENT, "%s: rule is %d, but validation is NULL", NAME, (int)c->rule);
-  if (!learns) return bzdi_fail(BZD_E_ARGUMENT, "%s: validation is given, but rule is %d", NAME, (int)c->rule);
+    return bzdi_fail(BZD_E_ARGUMENT, "%s: rule is %s, but validation is NULL", NAME, rule_name(c->rule));
+  if (!learns) return bzdi_fail(BZD_E_ARGUMENT, "%s: validation is given, but rule is %s", NAME, rule_name(c->rule));
   BZDI_TRY(bzdi_handle_check(c->validation, BZDI_MAGIC_SOURCE, "ensemble config: validation", "source"));
   const bzdi_item *item = &c->validation->item;
   if (item->dim != teacher->item.dim || item->cond_dim != teacher->item.cond_dim)

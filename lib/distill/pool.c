@@ -108,6 +108,9 @@ bzd_status bzdi_source_new_pool(const bzd_source *base, int64_t first, int64_t c
   *out = NULL;
   BZDI_TRY(bzdi_pool_new_empty(base->handle.context, base->degree, &base->item, base->spans, count, seed, &s));
   s->source.generation = base->generation;
+  s->first = first;
+  s->starts_are_noise = base->noise;
+  s->start_seed = base->noise_seed;
   bzd_status status = fill(s, base, first, progress, user);
   if (status != BZD_OK) {
     bzdi_release(s);

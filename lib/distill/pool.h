@@ -7,9 +7,11 @@
 
 typedef struct bzdi_pool_source {
   bzd_source source;
-  int64_t count;
+  int64_t count, first; /* first: number of path 0 in what the pool was made of */
   uint64_t seed;
   float *paths, *cond, *span; /* [count, degree+1, dim], [count, cond_dim] or NULL, [count, 2] or NULL */
+  uint64_t start_seed;        /* of the noise that P_0 is, see starts_are_noise */
+  int32_t starts_are_noise;
   double nfe, residual;
 } bzdi_pool_source;
 

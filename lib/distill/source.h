@@ -45,8 +45,10 @@ struct bzd_source {
   int32_t degree;
   int32_t spans;      /* 1: paths have times of their own, see bzdi_batch */
   int32_t generation; /* of a flow trained on it: 1 from data, one more than its teachers', 0 unknown */
-  bzdi_item item;     /* dim, cond_dim, shape, affine of the target */
-  bzdi_cache cache;   /* workspace of paths */
+  int32_t noise;      /* 1: P_0 of sample i is noise i of noise_seed (BZD_STREAM_NOISE), so it need not be stored */
+  uint64_t noise_seed;
+  bzdi_item item;   /* dim, cond_dim, shape, affine of the target */
+  bzdi_cache cache; /* workspace of paths */
 };
 
 #define BZDI_MAGIC_SOURCE 0x43525342u

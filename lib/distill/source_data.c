@@ -73,6 +73,8 @@ bzd_status bzdi_source_new_data(const bzd_data *target, const bzd_data *start, u
   s->source.kind = &kind;
   s->source.degree = 1;
   s->source.generation = 1;
+  s->source.noise = start == NULL;
+  s->source.noise_seed = seed;
   s->seed = seed;
   s->target = bzdi_retain(target);
   s->start = start ? bzdi_retain(start) : NULL;

@@ -150,6 +150,8 @@ bzd_status bzdi_source_new_ensemble(const bzd_ensemble *ensemble, const void *fi
   if (s->spec.windows < 1) s->spec.windows = 1;
   if (spec->solver == BZDI_SOLVER_AUTO) s->spec.solver = BZDI_SOLVER_DOPRI5;
   s->source.spans = s->spec.windows > 1 || spec->visitor;
+  s->source.noise = !spec->start && !spec->visitor && s->spec.windows == 1 && !(spec->real && spec->rho > 0);
+  s->source.noise_seed = spec->seed;
   s->fit = fit;
   s->relative_residual = NAN;
   s->ensemble = bzdi_retain(ensemble);
