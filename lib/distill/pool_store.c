@@ -9,8 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-/* The paths without their starts, [count, degree, dim], into rest (NULL: only looked at); 0 when a start is not the
- * noise it should be, to the bit. */
+/* The paths without their starts, [count, degree, dim], into rest; noise is room for one start. 0 when a start is not
+ * the noise it should be, to the bit. */
 static int without_starts(const bzdi_pool_source *s, float *noise, float *rest) {
   size_t dim = (size_t)s->source.item.dim, row = dim * (size_t)s->source.degree;
   for (int64_t i = 0; i < s->count; i++) {

@@ -183,6 +183,12 @@ static void average_members(const self *s, const work *w) {
   }
 }
 
+/* Few-step students go as they are sampled by default. */
+static int32_t guide_solver(const self *s, int32_t g) {
+  const int32_t kind = s->guide[g]->kind;
+  return kind == BZDI_FLOW_CONTROL || kind == BZDI_FLOW_ENDPOINT ? BZDI_SOLVER_CONTROL : s->spec.solver;
+}
+
 static int32_t visitor_solver(const self *s) {
   return s->visitor->kind == BZDI_FLOW_CONTROL ? BZDI_SOLVER_CONTROL : BZDI_SOLVER_EULER;
 }
@@ -258,12 +264,11 @@ static bzd_status guides_by_flows(const self *s, const work *w, bzdi_spent *spen
   memcpy(w->guides, w->states, bytes);
   memcpy(w->guides + s->source.degree * block, w->states + (s->states - 1) * block, bytes);
   for (int32_t g = 0; g < s->source.degree - 1; g++) {
-    const int32_t kind = s->guide[g]->kind; /* few-step students go as they are sampled by default */
-    const int few = kind == BZDI_FLOW_CONTROL || kind == BZDI_FLOW_ENDPOINT;
-    bzdi_solve solve = {.solver = few ? BZDI_SOLVER_CONTROL : s->spec.solver,
-                        .steps = kind == BZDI_FLOW_ENDPOINT ? 1
-                                 : few                      ? 4
-                                                            : s->spec.steps,
+    const int32_t solver = guide_solver(s, g);
+    bzdi_solve solve = {.solver = solver,
+                        .steps = solver != BZDI_SOLVER_CONTROL             ? s->spec.steps
+                                 : s->guide[g]->kind == BZDI_FLOW_ENDPOINT ? 1
+                                                                           : 4,
                         .t0 = 0,
                         .t1 = 1,
                         .rtol = s->spec.rtol,
@@ -330,7 +335,7 @@ static bzd_status reserve(const self *s, int64_t n) {
   }
   if (s->visitor) BZDI_TRY(bzdi_solve_flow_reserve(s->visitor, visitor_solver(s), rows));
   for (int g = 0; g < 2; g++)
-    if (s->guide[g]) BZDI_TRY(bzdi_solve_flow_reserve(s->guide[g], s->spec.solver, rows));
+    if (s->guide[g]) BZDI_TRY(bzdi_solve_flow_reserve(s->guide[g], guide_solver(s, g), rows));
   return BZD_OK;
 }
 

@@ -79,12 +79,6 @@ struct spread spread_of(const struct rows *rows, const struct key *key, const ch
   return spread;
 }
 
-double value_of(const struct rows *rows, const struct key *key, const char *sampling, int column, uint64_t seed) {
-  for (size_t i = 0; i < rows->n; i++)
-    if (rows->row[i].seed == seed && matches(&rows->row[i], key, sampling)) return rows->row[i].value[column];
-  return NAN;
-}
-
 void spread_text(struct spread spread, char *out, size_t size) {
   if (spread.n == 0) {
     snprintf(out, size, "%s", "");

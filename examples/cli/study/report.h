@@ -32,8 +32,6 @@ struct key {
   int round;
 };
 struct spread spread_of(const struct rows *rows, const struct key *key, const char *sampling, int column);
-/* The value of one seed, NaN where there is none. */
-double value_of(const struct rows *rows, const struct key *key, const char *sampling, int column, uint64_t seed);
 /* "0.0634 +- 0.0034" with digits significant by the mean; "" without rows. */
 void spread_text(struct spread spread, char *out, size_t size);
 
