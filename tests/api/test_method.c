@@ -530,6 +530,61 @@ static void test_guides_by_flows(void **state) {
   for (int m = 0; m < 3; m++) bzd_flow_destroy(flow[m]);
 }
 
+/* Students as guides go as bzd_flow_sample sends them by default: 4 steps along curves, one jump of an endpoint flow.
+ */
+static void test_guides_by_students(void **state) {
+  static const int32_t kinds[] = {BZD_FLOW_CONTROL, BZD_FLOW_ENDPOINT};
+  float speed = 1;
+  (void)state;
+  bzd_flow *teacher = callback(DIM, constant, &speed);
+  for (int k = 0; k < 2; k++) {
+    bzd_flow *student = make_flow(NULL, kinds[k], kinds[k] == BZD_FLOW_CONTROL ? 2 : 1, DIM, 0, 8, 1);
+    const bzd_flow *guides[1] = {student};
+    bzd_ensemble_source_config config = source_config();
+    config.guides = guides;
+    config.guide = BZD_GUIDE_CONTROL;
+    config.guide_times[0] = 0.5;
+    bzd_source *source = source_of(single(teacher), 2, &config);
+    float paths[N * 3 * DIM], start[DIM], end[DIM];
+    OK(bzd_source_get_paths(source, 0, N, paths, NULL, NULL));
+    for (int i = 0; i < N; i++) {
+      memcpy(start, paths + i * 3 * DIM, sizeof start);
+      OK(bzd_flow_sample(student, NULL, 1, start, NULL, end, NULL));
+      assert_memory_equal(end, paths + i * 3 * DIM + DIM, sizeof end);
+    }
+    bzd_source_destroy(source);
+    bzd_flow_destroy(student);
+  }
+  bzd_flow_destroy(teacher);
+}
+
+/* A path of two windows is fitted in each: a trajectory that is two parabolas needs degree 2 with two windows, more
+ * without; what is left over is measured window by window. */
+static int32_t kinked(void *user, int64_t n, int64_t dim, const float *x, const float *t, int64_t cond_dim,
+                      const float *cond, float *v) {
+  (void)user, (void)x, (void)cond_dim, (void)cond;
+  for (int64_t i = 0; i < n * dim; i++) v[i] = t[i / dim] < 0.5f ? 4 * t[i / dim] : 4 * (1 - t[i / dim]);
+  return 0;
+}
+static void test_degree_of_windows(void **state) {
+  (void)state;
+  bzd_flow *teacher = callback(DIM, kinked, NULL);
+  int32_t degree[2];
+  for (int32_t windows = 1; windows <= 2; windows++) {
+    bzd_ensemble_source_config config = source_config();
+    config.windows = windows;
+    config.tolerance = 1e-3;
+    config.steps = 32;
+    bzd_source *source = source_of(single(teacher), 8, &config);
+    bzd_source_info info = {.struct_size = sizeof info};
+    OK(bzd_source_get_info(source, &info));
+    degree[windows - 1] = info.degree;
+    bzd_source_destroy(source);
+  }
+  assert_true(degree[1] == 2 && degree[0] > 2);
+  bzd_flow_destroy(teacher);
+}
+
 /* ---- Limits 14 and 16 -------------------------------------------------------------------------------------------- */
 
 /* From N(0, 1) to N(m, s^2) with independent pairs (limit 13). */
@@ -759,6 +814,8 @@ int main(void) {
                                      cmocka_unit_test(test_generations),
                                      cmocka_unit_test(test_chosen_degree),
                                      cmocka_unit_test(test_guides_by_flows),
+                                     cmocka_unit_test(test_guides_by_students),
+                                     cmocka_unit_test(test_degree_of_windows),
                                      cmocka_unit_test(test_energy_budget),
                                      cmocka_unit_test(test_finite_data),
                                      cmocka_unit_test(test_grid),
