@@ -44,17 +44,15 @@ void run_accumulation(struct piece *piece) {
   score_all(piece, "teacher", "one", 0, teacher[0]);
   for (int anchored = 0; anchored < 2; anchored++) {
     const char *variant = anchored ? "anchored" : "plain";
-    /* A round at 28 x 28 takes half an hour of one core: anchored there once. */
+    /* A round at 28 x 28 takes long: anchored there once. */
     int last = anchored && strcmp(piece->bed->name, "fashion28") == 0 ? 1 : piece->rounds;
-    struct recipe line = recipe_reflow(piece), onestep = recipe_onestep(piece), curve = recipe_bezier(piece),
-                  few = recipe_few(piece);
+    struct recipe line = recipe_reflow(piece), onestep = recipe_onestep(piece), curve = recipe_bezier(piece);
     line.rho = onestep.rho = curve.rho = anchored ? 0.5 : 0;
     rounds(piece, "krf", variant, &line, 1, teacher, CHAIN, last);
     one_step_of_reflow(piece, variant, &line, &onestep, teacher[0], last);
     rounds(piece, "bezier", variant, &curve, 1, teacher, FIRST, last);
     rounds(piece, "bezier-ensemble", variant, &curve, ENSEMBLE, teacher, FIRST, last);
     if (anchored) continue;
-    rounds(piece, "bezier-few", variant, &few, 1, teacher, FIRST, last);
     rounds(piece, "onestep-first-teacher", variant, &onestep, 1, teacher, FIRST, last);
     rounds(piece, "krf-first-teacher", variant, &line, 1, teacher, FIRST, last);
     rounds(piece, "bezier-chain", variant, &curve, 1, teacher, CHAIN, last);

@@ -79,6 +79,34 @@ struct spread spread_of(const struct rows *rows, const struct key *key, const ch
   return spread;
 }
 
+static bool value_of_seed(const struct rows *rows, const struct key *key, const char *sampling, int column,
+                          uint64_t seed, double *value) {
+  for (size_t i = 0; i < rows->n; i++) {
+    *value = rows->row[i].value[column];
+    if (rows->row[i].seed == seed && isfinite(*value) && matches(&rows->row[i], key, sampling)) return true;
+  }
+  return false;
+}
+
+struct spread spread_of_difference(const struct rows *rows, const struct key *a, const char *a_sampling,
+                                   const struct key *b, const char *b_sampling, int column) {
+  struct spread spread = {0};
+  double sum = 0, squares = 0, other;
+  for (size_t i = 0; i < rows->n; i++) {
+    double value = rows->row[i].value[column];
+    if (!matches(&rows->row[i], a, a_sampling) || !isfinite(value) ||
+        !value_of_seed(rows, b, b_sampling, column, rows->row[i].seed, &other))
+      continue;
+    spread.n++;
+    sum += value - other;
+    squares += (value - other) * (value - other);
+  }
+  if (spread.n == 0) return spread;
+  spread.mean = sum / spread.n;
+  spread.deviation = spread.n > 1 ? sqrt(fmax((squares - sum * spread.mean) / (spread.n - 1), 0)) : 0;
+  return spread;
+}
+
 void spread_text(struct spread spread, char *out, size_t size) {
   if (spread.n == 0) {
     snprintf(out, size, "%s", "");
@@ -126,8 +154,7 @@ static bool has_column(const struct rows *rows, const char *data, int column) {
   return false;
 }
 
-/* The i-th different (method, variant, round) of a bed; false when there are no more. */
-static bool next_key(const struct rows *rows, const char *data, size_t *at, struct key *key) {
+bool next_key(const struct rows *rows, const char *data, size_t *at, struct key *key) {
   for (; *at < rows->n; ++*at) {
     const struct row *row = &rows->row[*at];
     bool fresh = strcmp(row->data, data) == 0;
@@ -258,6 +285,7 @@ static void bed_report(struct report *report, const struct bed *bed) {
       plot(report, bed->name, at[k], "plain", name);
     }
   } else {
+    report_contests(report, bed->name);
     snprintf(name, sizeof name, "%s-%s", report->study->name, bed->name);
     plot(report, bed->name, NULL, NULL, name);
   }

@@ -32,10 +32,17 @@ struct key {
   int round;
 };
 struct spread spread_of(const struct rows *rows, const struct key *key, const char *sampling, int column);
+/* Of the differences a - b between rows of one seed. */
+struct spread spread_of_difference(const struct rows *rows, const struct key *a, const char *a_sampling,
+                                   const struct key *b, const char *b_sampling, int column);
+/* The i-th different (method, variant, round) of a bed, *at to begin with 0; false when there are no more. */
+bool next_key(const struct rows *rows, const char *data, size_t *at, struct key *key);
 /* "0.0634 +- 0.0034" with digits significant by the mean; "" without rows. */
 void spread_text(struct spread spread, char *out, size_t size);
 
-/* What accumulation claims, bed by bed (claims.c). */
+/* What is claimed of accumulation (claims.c); of the library's defaults and of specialists (contests.c). A table for a
+ * bed, nothing where the study has no say. */
 void report_claims(struct report *report, const char *data);
+void report_contests(struct report *report, const char *data);
 
 #endif

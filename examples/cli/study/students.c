@@ -4,15 +4,14 @@
 
 #include <string.h>
 
-struct recipe recipe_bezier(const struct piece *piece) {
-  return recipe_default(piece);
+struct recipe recipe_aimed(const struct piece *piece, int32_t nfe) {
+  struct recipe recipe = recipe_default(piece);
+  must(bzd_trainer_config_aim(&recipe.training, BZD_FLOW_CONTROL, nfe), "aim");
+  return recipe;
 }
 
-struct recipe recipe_few(const struct piece *piece) {
-  struct recipe recipe = recipe_bezier(piece);
-  recipe.training.at_grid = 0.5;
-  recipe.training.one_step = 0.9;
-  return recipe;
+struct recipe recipe_bezier(const struct piece *piece) {
+  return recipe_aimed(piece, FEW);
 }
 
 struct recipe recipe_reflow(const struct piece *piece) {
@@ -54,7 +53,7 @@ void run_degree(struct piece *piece) {
   for (int k = 0; k < 3; k++)
     for (int32_t degree = 1; degree <= 6; degree++) {
       char variant[32];
-      struct recipe recipe = recipe_default(piece);
+      struct recipe recipe = kinds[k].kind == BZD_FLOW_CONTROL ? recipe_bezier(piece) : recipe_default(piece);
       recipe.kind = kinds[k].kind;
       recipe.degree = degree;
       snprintf(variant, sizeof variant, "degree %d", (int)degree);
@@ -66,11 +65,10 @@ void run_anchoring(struct piece *piece) {
   struct model *teacher = references(piece);
   for (int q = 0; q <= 4; q++) {
     char variant[32];
-    struct recipe recipe = recipe_default(piece), few = recipe_few(piece);
-    recipe.rho = few.rho = q / 4.0;
+    struct recipe recipe = recipe_bezier(piece);
+    recipe.rho = q / 4.0;
     snprintf(variant, sizeof variant, "rho %g", q / 4.0);
     one(piece, "bezier", variant, &recipe, teacher);
-    one(piece, "bezier-few", variant, &few, teacher);
   }
 }
 
@@ -86,7 +84,7 @@ void run_guides(struct piece *piece) {
     for (int g = 0; g < 3; g++)
       for (int ends = 0; ends < (guides[g].guide == BZD_GUIDE_FIT ? 1 : 2); ends++) {
         char variant[32];
-        struct recipe recipe = recipe_default(piece);
+        struct recipe recipe = recipe_bezier(piece);
         recipe.degree = degree;
         recipe.guide = guides[g].guide;
         recipe.guide_flows = (uint64_t)ends;
@@ -97,39 +95,37 @@ void run_guides(struct piece *piece) {
       }
 }
 
+/* What the library sets for an aim, and one change at a time: of the steps' share, then of plain uniform times. */
 void run_sampling(struct piece *piece) {
   struct model *teacher = references(piece);
+  static const int32_t aims[] = {1, FEW, 16};
+  for (int k = 0; k < 3; k++) {
+    char variant[32];
+    struct recipe recipe = recipe_aimed(piece, aims[k]);
+    snprintf(variant, sizeof variant, "aim %d", (int)aims[k]);
+    one(piece, "bezier", variant, &recipe, teacher);
+  }
   static const struct {
     const char *name;
-    int32_t time, loss, degree;
+    int32_t time, loss;
     double at_zero, at_grid, one_step, end, consistency;
   } tries[] = {
-      {"uniform", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0, 0, 1, 0},
-      {"steps .5", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 1, 0.5, 1, 0},
-      {"steps .75", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 1, 0.75, 1, 0},
-      {"steps .9", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 1, 0.9, 1, 0},
-      {"steps .75 degree 3", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 3, 0, 1, 0.75, 1, 0},
-      {"steps .9 degree 3", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 3, 0, 1, 0.9, 1, 0},
-      {"3/4 steps .9 degree 3", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 3, 0, 0.75, 0.9, 1, 0},
-      {"3/4 steps .9 deg 3 consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 3, 0, 0.75, 0.9, 1, 1},
-      {"half steps .75", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0.5, 0.75, 1, 0},
-      {"half steps .9", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0.5, 0.9, 1, 0},
-      {"half steps .9 consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0.5, 0.9, 1, 1},
-      {"3/4 steps .9 consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0.75, 0.9, 1, 1},
-      {"half steps .9 consistency 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0.5, 0.9, 1, 4},
-      {"consistency 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0, 0, 1, 4},
-      {"consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0, 0, 0, 1, 1},
-      {"zero .5", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0.5, 0, 0, 1, 0},
-      {"zero .5 end 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 2, 0.5, 0, 0, 4, 0},
-      {"u-shaped", BZD_TIME_U_SHAPED, BZD_LOSS_MSE, 2, 0, 0, 0, 1, 0},
-      {"logit-normal", BZD_TIME_LOGIT_NORMAL, BZD_LOSS_MSE, 2, 0, 0, 0, 1, 0},
-      {"loss-aware", BZD_TIME_LOSS_AWARE, BZD_LOSS_MSE, 2, 0, 0, 0, 1, 0},
-      {"gram", BZD_TIME_UNIFORM, BZD_LOSS_GRAM, 2, 0, 0, 0, 1, 0},
-      {"huber", BZD_TIME_UNIFORM, BZD_LOSS_PSEUDO_HUBER, 2, 0, 0, 0, 1, 0},
+      {"quarter steps, consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0.25, 0.9, 1, 1},
+      {"3/4 steps, consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0.75, 0.9, 1, 1},
+      {"half steps .5, consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0.5, 0.5, 1, 1},
+      {"half steps", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0.5, 0.9, 1, 0},
+      {"steps alone", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 1, 0.9, 1, 0},
+      {"uniform", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0, 0, 1, 0},
+      {"zero .5", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.5, 0, 0, 1, 0},
+      {"zero .5 end 4", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0.5, 0, 0, 4, 0},
+      {"u-shaped", BZD_TIME_U_SHAPED, BZD_LOSS_MSE, 0, 0, 0, 1, 0},
+      {"logit-normal", BZD_TIME_LOGIT_NORMAL, BZD_LOSS_MSE, 0, 0, 0, 1, 0},
+      {"loss-aware", BZD_TIME_LOSS_AWARE, BZD_LOSS_MSE, 0, 0, 0, 1, 0},
+      {"gram", BZD_TIME_UNIFORM, BZD_LOSS_GRAM, 0, 0, 0, 1, 0},
+      {"huber", BZD_TIME_UNIFORM, BZD_LOSS_PSEUDO_HUBER, 0, 0, 0, 1, 0},
   };
   for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
     struct recipe recipe = recipe_default(piece);
-    recipe.degree = tries[i].degree;
     recipe.training.time = tries[i].time;
     recipe.training.loss = tries[i].loss;
     recipe.training.at_zero = tries[i].at_zero;
@@ -141,8 +137,7 @@ void run_sampling(struct piece *piece) {
   }
 }
 
-/* ---- Grids ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Grids ------------------------------------------------------------------------------------------------------ */
 
 /* The grid of least error on curves of degree 6 along the teacher's trajectories (a student's own teacher's). */
 static void chosen_grid(struct piece *piece, struct model *model, struct model *teacher, int steps, double *grid) {
@@ -185,15 +180,14 @@ static void on_grids(struct piece *piece, const char *method, struct model *mode
 
 void run_grids(struct piece *piece) {
   struct model *teacher = references(piece);
-  struct recipe line = recipe_reflow(piece), few = recipe_few(piece);
+  struct recipe line = recipe_reflow(piece);
   on_grids(piece, "teacher", teacher, teacher);
   on_grids(piece, "krf", make_student(piece, "krf", &line, 1, &teacher, NULL), teacher);
   for (int32_t degree = 1; degree <= 3; degree++) {
     char method[32];
-    struct recipe recipe = recipe_default(piece);
+    struct recipe recipe = recipe_bezier(piece);
     recipe.degree = degree;
     snprintf(method, sizeof method, "control degree %d", (int)degree);
     on_grids(piece, method, make_student(piece, "control", &recipe, 1, &teacher, NULL), teacher);
   }
-  on_grids(piece, "bezier-few", make_student(piece, "bezier", &few, 1, &teacher, NULL), teacher);
 }

@@ -5,10 +5,11 @@
 
 #include "study.h"
 
-/* Bezier distillation for 2 evaluations or more: degree 2, uniform times, held to its own composition. */
+/* Bezier distillation as the library sets it for nfe evaluations (bzd_trainer_config_aim), degree 2. FEW is what all
+ * studies start from. */
+enum { FEW = 4 };
+struct recipe recipe_aimed(const struct piece *piece, int32_t nfe);
 struct recipe recipe_bezier(const struct piece *piece);
-/* The same for 1, 2 and 4: half of the rows are steps of such samplers, nine tenths of those of one step. */
-struct recipe recipe_few(const struct piece *piece);
 /* Reflow: lines, a velocity student; and the same lines at t = 0 alone, an endpoint student. */
 struct recipe recipe_reflow(const struct piece *piece);
 struct recipe recipe_onestep(const struct piece *piece);

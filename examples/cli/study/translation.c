@@ -97,14 +97,12 @@ void run_translation(struct piece *piece) {
   piece->real = rows_of_class(piece, middle, classes, piece->samples, &piece->real_n);
   task.x = rows_of_class(piece, 0, middle, piece->samples, &task.n);
   task.spread = spread(piece->real_n, piece->set.dim, piece->real);
-  struct recipe line = recipe_reflow(piece), onestep = recipe_onestep(piece), curve = recipe_bezier(piece),
-                few = recipe_few(piece);
+  struct recipe line = recipe_reflow(piece), onestep = recipe_onestep(piece), curve = recipe_bezier(piece);
   translate(&task, "teacher", "one", task.to, 0);
   for (int nfe = 1; nfe <= 8; nfe *= 2) {
     translate(&task, "teacher", "one", task.to, nfe);
     translate(&task, "krf", "once", make_student(piece, "krf", &line, 1, &task.to, NULL), nfe);
     translate(&task, "bezier", "once", make_student(piece, "bezier", &curve, 1, &task.to, NULL), nfe);
-    translate(&task, "bezier-few", "once", make_student(piece, "bezier", &few, 1, &task.to, NULL), nfe);
   }
   translate(&task, "onestep", "once", make_student(piece, "onestep", &onestep, 1, &task.to, NULL), 1);
   free(piece->real);
