@@ -11,10 +11,9 @@ enum { COLOURS = 8 };
 
 struct axis {
   double low, high, from, to; /* values, and the pixels they go to */
-  bool log;
+  bool log, whole;            /* whole: no marks between integers */
 };
 
-/* Values on a log axis are marked at 1, 2, 5 of every decade, or at powers of two. */
 static double place(const struct axis *axis, double value) {
   double low = axis->low, high = axis->high;
   if (axis->log) value = log10(value), low = log10(low), high = log10(high);
@@ -39,27 +38,40 @@ static void tick(struct text *text, const struct axis *axis, bool vertical, doub
     text_add(text, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%g</text>", p, other_from + 18, at);
 }
 
+/* A log axis is marked at powers of two (horizontal) or at 1, 2, 5 of every decade; where that gives fewer than two
+ * marks, at equal steps as a linear axis. */
 static void ticks(struct text *text, const struct axis *axis, bool vertical, double from, double to) {
   if (axis->log && !vertical) {
     for (double value = pow(2, ceil(log2(axis->low) - 1e-9)); value <= axis->high * (1 + 1e-9); value *= 2)
       tick(text, axis, vertical, from, to, value);
-  } else if (axis->log) {
-    for (double value = pow(10, floor(log10(axis->low))); value <= axis->high; value *= 10)
-      for (int part = 1; part <= 5; part = part == 1 ? 2 : part + 3) tick(text, axis, vertical, from, to, value * part);
-  } else {
-    double step = nice_step(axis->high - axis->low);
-    for (double value = ceil(axis->low / step) * step; value <= axis->high * (1 + 1e-9) + 1e-300; value += step)
-      tick(text, axis, vertical, from, to, value);
+    return;
   }
+  if (axis->log) {
+    int marks = 0;
+    for (int pass = 0; pass < 2; pass++) {
+      if (pass == 1 && marks < 2) break;
+      for (double value = pow(10, floor(log10(axis->low))); value <= axis->high; value *= 10)
+        for (int part = 1; part <= 5; part = part == 1 ? 2 : part + 3) {
+          marks += pass == 0 && value * part >= axis->low && value * part <= axis->high;
+          if (pass == 1) tick(text, axis, vertical, from, to, value * part);
+        }
+    }
+    if (marks >= 2) return;
+  }
+  double step = nice_step(axis->high - axis->low);
+  if (axis->whole) step = fmax(1, floor(step));
+  for (double value = ceil(axis->low / step) * step; value <= axis->high * (1 + 1e-9) + 1e-300; value += step)
+    tick(text, axis, vertical, from, to, value);
 }
 
 void plot_lines(struct text *text, const char *x_label, const char *y_label, bool log_x, bool log_y, size_t count,
                 const struct series *series) {
   double height = fmax(350, 44 + 18 * (double)count);
-  struct axis x = {INFINITY, -INFINITY, 70, 600, log_x}, y = {INFINITY, -INFINITY, 300, 20, log_y};
+  struct axis x = {INFINITY, -INFINITY, 70, 600, log_x, true}, y = {INFINITY, -INFINITY, 300, 20, log_y, false};
   for (size_t s = 0; s < count; s++)
     for (size_t i = 0; i < series[s].n; i++) {
       double value = series[s].y[i];
+      x.whole &= series[s].x[i] == floor(series[s].x[i]);
       if (!isfinite(value) || (log_y && value <= 0)) continue;
       x.low = fmin(x.low, series[s].x[i]), x.high = fmax(x.high, series[s].x[i]);
       y.low = fmin(y.low, value), y.high = fmax(y.high, value);
@@ -111,7 +123,8 @@ void plot_paths(struct text *text, int64_t n, int32_t degree, const float *paths
         low[j] = fmin(low[j], sets[s][2 * i + j]), high[j] = fmax(high[j], sets[s][2 * i + j]);
   double span = fmax(high[0] - low[0], high[1] - low[1]);
   if (!(span > 0)) span = 1;
-  struct axis x = {low[0], low[0] + span, 15, SIDE - 15, false}, y = {low[1], low[1] + span, SIDE - 15, 15, false};
+  struct axis x = {low[0], low[0] + span, 15, SIDE - 15, false, false},
+              y = {low[1], low[1] + span, SIDE - 15, 15, false, false};
   float *curve = must_alloc((size_t)(n * (PIECES + 1) * 2), sizeof(float));
   must(bzd_path_evaluate(n, degree, 2, paths, PIECES + 1, times, curve), "paths");
   text_add(text,

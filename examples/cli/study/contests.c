@@ -12,7 +12,8 @@ static void line(struct report *report, const char *what, const char *figures, c
   report_row(report, false, 3, cells);
 }
 
-/* ---- e: defaults -------------------------------------------------------------------------------------------------- */
+/* ---- e: defaults --------------------------------------------------------------------------------------------------
+ */
 
 /* What a caller gets who sets nothing but the number of evaluations; alternatives may be restricted to the same round
  * (number of teachers). */
@@ -20,14 +21,22 @@ static const struct contest {
   const char *study, *method, *variant, *sampling;
   bool same_round;
 } contests[] = {
-    {"degree", "control", "degree 2", "2", false},     {"degree", "control", "degree 2", "4", false},
-    {"teachers", "bezier", "velocity uniform", "2", true}, {"teachers", "bezier", "velocity uniform", "4", true},
-    {"anchoring", "bezier", "rho 0", "2", false},      {"anchoring", "bezier", "rho 0", "4", false},
-    {"guides", "degree 2", "fit trajectory", "2", false}, {"guides", "degree 2", "fit trajectory", "4", false},
-    {"sampling", "bezier", "aim 1", "1", false},       {"sampling", "bezier", "aim 4", "2", false},
-    {"sampling", "bezier", "aim 4", "4", false},       {"sampling", "bezier", "aim 4", "8", false},
-    {"sampling", "bezier", "aim 16", "ode", false},    {"grids", "control degree 2", "equal steps", "2", false},
-    {"grids", "control degree 2", "equal steps", "4", false}, {"grids", "control degree 2", "equal steps", "8", false},
+    {"degree", "control", "degree 2", "2", false},
+    {"degree", "control", "degree 2", "4", false},
+    {"teachers", "bezier", "velocity uniform", "2", true},
+    {"teachers", "bezier", "velocity uniform", "4", true},
+    {"anchoring", "bezier", "rho 0", "2", false},
+    {"anchoring", "bezier", "rho 0", "4", false},
+    {"guides", "degree 2", "fit trajectory", "2", false},
+    {"guides", "degree 2", "fit trajectory", "4", false},
+    {"sampling", "bezier", "aim 1", "1", false},
+    {"sampling", "bezier", "aim 4", "2", false},
+    {"sampling", "bezier", "aim 4", "4", false},
+    {"sampling", "bezier", "aim 4", "8", false},
+    {"sampling", "bezier", "aim 16", "ode", false},
+    {"grids", "control degree 2", "equal steps", "2", false},
+    {"grids", "control degree 2", "equal steps", "4", false},
+    {"grids", "control degree 2", "equal steps", "8", false},
 };
 
 /* "4", "4-grid" and "4-anchor" are of one number of evaluations. */
@@ -71,24 +80,25 @@ static void defaults(struct report *report, const struct contest *contest, const
   const char *sampling = NULL;
   struct spread least = best_of(report, contest, own, spread.n, &best, &sampling);
   if (!sampling) return;
-  struct spread difference =
-      spread_of_difference(&report->rows, own, contest->sampling, &best, sampling, SW2);
+  struct spread difference = spread_of_difference(&report->rows, own, contest->sampling, &best, sampling, SW2);
   double error = difference.deviation / sqrt(difference.n > 0 ? difference.n : 1);
   char what[160], text[256];
   if (contest->same_round)
-    snprintf(what, sizeof what, "e. %s, %s, of %d, at %s NFE", own->method, own->variant, own->round, contest->sampling);
+    snprintf(what, sizeof what, "e. %s, %s, of %d, at %s NFE", own->method, own->variant, own->round,
+             contest->sampling);
   else
     snprintf(what, sizeof what, "e. %s, %s, at %s NFE", own->method, own->variant, contest->sampling);
   snprintf(text, sizeof text, "%.4f; best %.4f (%s, %s, %s); ratio %.3f, paired difference %.4f +- %.4f", spread.mean,
            least.mean, best.method, best.variant, sampling, spread.mean / least.mean, difference.mean, error);
   line(report, what, text,
-       difference.mean <= 0                ? "holds: best"
-       : spread.mean <= 1.05 * least.mean  ? "holds: within 5 %"
+       difference.mean <= 0                           ? "holds: best"
+       : spread.mean <= 1.05 * least.mean             ? "holds: within 5 %"
        : difference.n > 1 && difference.mean <= error ? "holds: not to be told from the best"
-                                           : "**fails**");
+                                                      : "**fails**");
 }
 
-/* ---- d: specialists and equal cost --------------------------------------------------------------------------------- */
+/* ---- d: specialists and equal cost ---------------------------------------------------------------------------------
+ */
 
 static void specialists(struct report *report, const char *data) {
   struct key student = {data, "generalist", "student", 1}, key;

@@ -269,14 +269,15 @@ static void bed_report(struct report *report, const struct bed *bed) {
                                 RECALL, MODE_STD, OFF_MODE,        KEPT,     MOVED,         DRIFT};
   static const int flows[] = {NFE, STRAIGHTNESS, ARC, CROSSING, BUDGET, DRIFT, TEACHERS, STEPS};
   bool accumulation = strcmp(report->study->name, "accumulation") == 0;
-  char name[128];
+  char name[128], text[64];
+  snprintf(text, sizeof text, "; all of it times %g (--scale)", report->scale);
   report_heading(report, bed->name);
   report_text(report,
               "Seeds: %d. MLP of %d x %lld, batch 256; teachers of %lld steps, students of %lld on %lld paths; %lld "
-              "samples scored.",
+              "samples scored%s.",
               seeds_of(&report->rows, bed->name), (int)bed->layers, (long long)bed->width,
               (long long)bed->teacher_steps, (long long)bed->student_steps, (long long)bed->paths,
-              (long long)bed->samples);
+              (long long)bed->samples, report->scale == 1 ? "" : text);
   if (accumulation) {
     report_claims(report, bed->name);
     static const char *const at[] = {"4", "ode"};
@@ -299,8 +300,8 @@ static void bed_report(struct report *report, const struct bed *bed) {
   table(report, bed->name, false, "ode", columns, count);
 }
 
-void study_report(const struct study *study, const char *out) {
-  struct report report = {.study = study, .out = out};
+void study_report(const struct study *study, const char *out, double scale) {
+  struct report report = {.study = study, .out = out, .scale = scale};
   char path[4096];
   glob_t found;
   snprintf(path, sizeof path, "%s/%s-*.csv", out, study->name);

@@ -10,6 +10,7 @@ struct report {
   struct text md, html;
   const struct study *study;
   const char *out;
+  double scale; /* of the budgets, see the command */
   struct rows rows;
 };
 

@@ -236,6 +236,6 @@ int cmd_study(int argc, char **argv) {
   }
   if (!options.report_only) run_tasks(&options, count, tasks);
   free(tasks);
-  study_report(options.study, options.out);
+  study_report(options.study, options.out, options.scale);
   return EXIT_DONE;
 }

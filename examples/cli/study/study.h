@@ -185,6 +185,6 @@ extern const struct study studies[];
 extern const int study_count;
 
 /* NAME.md, NAME.html and NAME-*.svg of all rows in the folder. */
-void study_report(const struct study *study, const char *out);
+void study_report(const struct study *study, const char *out, double scale);
 
 #endif
