@@ -131,6 +131,8 @@ void study_ideas(const struct common *common, const char *out) {
   draw_steps(ideas);
   draw_grid(ideas);
   draw_times(ideas);
+  draw_weights(ideas);
+  draw_budget(ideas);
   bzd_flow_destroy(ideas->teacher);
   bzd_flow_destroy(ideas->student);
   bzd_data_destroy(ideas->start);

@@ -49,6 +49,8 @@ void draw_guides(const struct ideas *ideas);
 void draw_steps(const struct ideas *ideas);
 void draw_spans(const struct ideas *ideas);
 void draw_grid(const struct ideas *ideas);
-void draw_times(const struct ideas *ideas); /* ideas_time.c */
+void draw_times(const struct ideas *ideas);   /* ideas_time.c */
+void draw_weights(const struct ideas *ideas); /* ideas_ensemble.c */
+void draw_budget(const struct ideas *ideas);
 
 #endif
