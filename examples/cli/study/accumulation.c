@@ -18,9 +18,9 @@ static void rounds(struct piece *piece, const char *method, const char *variant,
   for (int round = 1; round <= last_round; round++) {
     struct recipe own = *recipe;
     own.seed = (uint64_t)round;
-    struct model *next = round == 1     ? make_student(piece, method, &own, count, teachers, NULL)
-                         : who == CHAIN ? make_student(piece, method, &own, 1, &last, NULL)
-                                        : make_student(piece, method, &own, count, teachers, last);
+    struct model *next = round == 1     ? make_student(piece, &own, count, teachers, NULL)
+                         : who == CHAIN ? make_student(piece, &own, 1, &last, NULL)
+                                        : make_student(piece, &own, count, teachers, last);
     score_all(piece, method, variant, round, next);
     last = next;
   }
@@ -32,8 +32,8 @@ static void one_step_of_reflow(struct piece *piece, const char *variant, const s
   for (int round = 1; round <= last_round; round++) {
     struct recipe own = *onestep, straight = *line;
     own.seed = straight.seed = (uint64_t)round;
-    score_all(piece, "krf+onestep", variant, round, make_student(piece, "onestep", &own, 1, &teacher, NULL));
-    teacher = make_student(piece, "krf", &straight, 1, &teacher, NULL);
+    score_all(piece, "krf+onestep", variant, round, make_student(piece, &own, 1, &teacher, NULL));
+    teacher = make_student(piece, &straight, 1, &teacher, NULL);
   }
 }
 

@@ -6,7 +6,7 @@
 
 static void student_of(struct piece *piece, const char *method, const char *variant, const struct recipe *recipe,
                        int count, struct model *const *teachers) {
-  score_all(piece, method, variant, count, make_student(piece, "student", recipe, count, teachers, NULL));
+  score_all(piece, method, variant, count, make_student(piece, recipe, count, teachers, NULL));
 }
 
 /* Round is the number of teachers. Behind "longer": one teacher trained for as many steps as all of them. */
@@ -29,7 +29,7 @@ void run_teachers(struct piece *piece) {
     struct recipe recipe = recipe_bezier(piece);
     struct model *longer = make_teacher(piece, 0, count, NULL);
     score_all(piece, "teacher", "longer", count, longer);
-    score_all(piece, "bezier", "longer", count, make_student(piece, "student", &recipe, 1, &longer, NULL));
+    score_all(piece, "bezier", "longer", count, make_student(piece, &recipe, 1, &longer, NULL));
     for (size_t w = 0; w < (count == 1 ? 1 : sizeof ways / sizeof ways[0]); w++) {
       recipe.combine = ways[w].combine;
       recipe.rule = ways[w].rule;
@@ -63,10 +63,10 @@ static void merged(struct piece *piece, const char *method, const struct part *p
   mixture.combine = combine;
   mixture.rule = BZD_RULE_FIXED;
   memcpy(mixture.weights, rows, sizeof rows);
-  first = make_student(piece, "merged", &mixture, 4, specialist, NULL);
+  first = make_student(piece, &mixture, 4, specialist, NULL);
   score_all(piece, method, "merged field", 4, first);
   curve = recipe_bezier(piece);
-  score_all(piece, method, "two rounds", 4, make_student(piece, "student", &curve, 1, &first, NULL));
+  score_all(piece, method, "two rounds", 4, make_student(piece, &curve, 1, &first, NULL));
 }
 
 void run_specialists(struct piece *piece) {

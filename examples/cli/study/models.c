@@ -40,6 +40,7 @@ struct recipe recipe_default(const struct piece *piece) {
   recipe.combine = BZD_COMBINE_VELOCITY;
   recipe.rule = BZD_RULE_UNIFORM;
   recipe.windows = 1;
+  recipe.seed = 1; /* as the first round of accumulation, whose models other studies find */
   recipe.paths = scaled(piece, (double)piece->bed->paths);
   recipe.training = training(piece, (double)piece->bed->student_steps, 500);
   return recipe;
@@ -78,15 +79,15 @@ struct model *make_teacher(struct piece *piece, int m, double steps_times, const
   return model;
 }
 
-struct model *make_student(struct piece *piece, const char *name, const struct recipe *recipe, int count,
-                           struct model *const *teachers, struct model *init) {
+struct model *make_student(struct piece *piece, const struct recipe *recipe, int count, struct model *const *teachers,
+                           struct model *init) {
   bool fresh;
   struct recipe own = *recipe;
   own.training.seed += own.seed;
   uint64_t hash = mix(start_hash(piece), &own, sizeof own);
   for (int i = 0; i < count; i++) hash = mix(hash, teachers[i]->key, strlen(teachers[i]->key));
   if (init) hash = mix(hash, init->key, strlen(init->key));
-  struct model *model = describe(piece, name, hash, &fresh);
+  struct model *model = describe(piece, "student", hash, &fresh);
   if (!fresh) return model;
   model->recipe = own;
   model->count = count;

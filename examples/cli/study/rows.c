@@ -93,6 +93,11 @@ static bool parse(char *line, struct row *row) {
   return true;
 }
 
+static bool same_row(const struct row *a, const struct row *b) {
+  return a->seed == b->seed && a->round == b->round && strcmp(a->method, b->method) == 0 &&
+         strcmp(a->variant, b->variant) == 0 && strcmp(a->sampling, b->sampling) == 0 && strcmp(a->data, b->data) == 0;
+}
+
 bool rows_read(struct rows *rows, const char *path) {
   FILE *file = fopen(path, "r");
   if (!file) return false;
@@ -100,7 +105,14 @@ bool rows_read(struct rows *rows, const char *path) {
   struct row row;
   bool first = true;
   while (fgets(line, sizeof line, file)) {
-    if (!first && parse(line, &row)) rows_add(rows, &row);
+    if (!first && parse(line, &row)) {
+      size_t i = 0;
+      while (i < rows->n && !same_row(&rows->row[i], &row)) i++;
+      if (i < rows->n)
+        rows->row[i] = row;
+      else
+        rows_add(rows, &row);
+    }
     first = false;
   }
   fclose(file);

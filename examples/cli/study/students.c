@@ -30,7 +30,7 @@ struct recipe recipe_onestep(const struct piece *piece) {
 
 static void one(struct piece *piece, const char *method, const char *variant, const struct recipe *recipe,
                 struct model *teacher) {
-  score_all(piece, method, variant, 1, make_student(piece, method, recipe, 1, &teacher, NULL));
+  score_all(piece, method, variant, 1, make_student(piece, recipe, 1, &teacher, NULL));
 }
 
 /* Every study of one student has them beside its own rows. */
@@ -91,7 +91,7 @@ void run_guides(struct piece *piece) {
         snprintf(variant, sizeof variant, "%s %s", guides[g].name, ends ? "endpoints" : "trajectory");
         char method[32];
         snprintf(method, sizeof method, "degree %d", (int)degree);
-        score_all(piece, method, variant, 1, make_student(piece, "guided", &recipe, ends ? degree : 1, three, NULL));
+        score_all(piece, method, variant, 1, make_student(piece, &recipe, ends ? degree : 1, three, NULL));
       }
 }
 
@@ -110,9 +110,9 @@ void run_sampling(struct piece *piece) {
     int32_t time, loss;
     double at_zero, at_grid, one_step, end, consistency;
   } tries[] = {
-      {"quarter steps, consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0.25, 0.9, 1, 1},
-      {"3/4 steps, consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0.75, 0.9, 1, 1},
-      {"half steps .5, consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0.5, 0.5, 1, 1},
+      {"quarter steps + consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0.25, 0.9, 1, 1},
+      {"3/4 steps + consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0.75, 0.9, 1, 1},
+      {"half steps .5 + consistency", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0.5, 0.5, 1, 1},
       {"half steps", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0.5, 0.9, 1, 0},
       {"steps alone", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 1, 0.9, 1, 0},
       {"uniform", BZD_TIME_UNIFORM, BZD_LOSS_MSE, 0, 0, 0, 1, 0},
@@ -143,7 +143,7 @@ void run_sampling(struct piece *piece) {
 static void chosen_grid(struct piece *piece, struct model *model, struct model *teacher, int steps, double *grid) {
   struct recipe curves = recipe_default(piece);
   curves.degree = 6;
-  bzd_source *paths = model_paths(piece, make_student(piece, "curves", &curves, 1, &teacher, NULL), 78);
+  bzd_source *paths = model_paths(piece, make_student(piece, &curves, 1, &teacher, NULL), 78);
   bzd_grid_config config;
   must(bzd_grid_config_init(&config, sizeof config), NULL);
   config.steps = steps;
@@ -182,12 +182,12 @@ void run_grids(struct piece *piece) {
   struct model *teacher = references(piece);
   struct recipe line = recipe_reflow(piece);
   on_grids(piece, "teacher", teacher, teacher);
-  on_grids(piece, "krf", make_student(piece, "krf", &line, 1, &teacher, NULL), teacher);
+  on_grids(piece, "krf", make_student(piece, &line, 1, &teacher, NULL), teacher);
   for (int32_t degree = 1; degree <= 3; degree++) {
     char method[32];
     struct recipe recipe = recipe_bezier(piece);
     recipe.degree = degree;
     snprintf(method, sizeof method, "control degree %d", (int)degree);
-    on_grids(piece, method, make_student(piece, "control", &recipe, 1, &teacher, NULL), teacher);
+    on_grids(piece, method, make_student(piece, &recipe, 1, &teacher, NULL), teacher);
   }
 }

@@ -66,8 +66,8 @@ struct rows {
 };
 void row_clear(struct row *row); /* every value NaN */
 void rows_add(struct rows *rows, const struct row *row);
-/* Adds the rows of a CSV file; of two with one model and sampling the later stays. A last line cut short is left out.
- * False when there is no such file. */
+/* Adds the rows of a CSV file; of two of one method, variant, round, sampling and seed the later stays. A last line cut
+ * short is left out. False when there is no such file. */
 bool rows_read(struct rows *rows, const char *path);
 void rows_write_header(FILE *csv);
 void rows_write(FILE *csv, const struct row *row);
@@ -139,8 +139,8 @@ struct recipe recipe_default(const struct piece *piece);
 /* Teacher number m: flow matching on the bed's data (part NULL: all of it), steps_times the bed's steps. */
 struct model *make_teacher(struct piece *piece, int m, double steps_times, const struct part *part);
 /* A student of teachers along recipe; init NULL: starts from the first teacher. */
-struct model *make_student(struct piece *piece, const char *name, const struct recipe *recipe, int count,
-                           struct model *const *teachers, struct model *init);
+struct model *make_student(struct piece *piece, const struct recipe *recipe, int count, struct model *const *teachers,
+                           struct model *init);
 /* The flow, trained or read from the folder; the piece's. */
 bzd_flow *model_flow(struct piece *piece, struct model *model);
 /* The ensemble of a student's teachers, and new paths like those it learned (not pooled); the caller's. */

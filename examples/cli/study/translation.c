@@ -101,10 +101,10 @@ void run_translation(struct piece *piece) {
   translate(&task, "teacher", "one", task.to, 0);
   for (int nfe = 1; nfe <= 8; nfe *= 2) {
     translate(&task, "teacher", "one", task.to, nfe);
-    translate(&task, "krf", "once", make_student(piece, "krf", &line, 1, &task.to, NULL), nfe);
-    translate(&task, "bezier", "once", make_student(piece, "bezier", &curve, 1, &task.to, NULL), nfe);
+    translate(&task, "krf", "once", make_student(piece, &line, 1, &task.to, NULL), nfe);
+    translate(&task, "bezier", "once", make_student(piece, &curve, 1, &task.to, NULL), nfe);
   }
-  translate(&task, "onestep", "once", make_student(piece, "onestep", &onestep, 1, &task.to, NULL), 1);
+  translate(&task, "onestep", "once", make_student(piece, &onestep, 1, &task.to, NULL), 1);
   free(piece->real);
   free(task.x);
   free(task.code);
