@@ -124,8 +124,10 @@ const char *solver_name(int32_t solver);
 /* Numbers of one set of samples against real ones, by cli.md's keys, as a JSON object; prefix "" or "floor_". */
 json_t *metrics_json(const struct common *common, int64_t dim, int64_t n, const float *a, int64_t m, const float *b,
                      const char *prefix);
-/* Measures of the flow itself (not of an endpoint flow), with paths from noise to the data, over this many rows. */
-json_t *flow_metrics_json(const struct common *common, const bzd_flow *flow, const bzd_data *data, int64_t rows);
+/* Measures of the flow itself (not of an endpoint flow), with paths from start (NULL: noise) to the data, over this
+ * many rows. */
+json_t *flow_metrics_json(const struct common *common, const bzd_flow *flow, const bzd_data *data,
+                          const bzd_data *start, int64_t rows);
 /* A table for people from JSON objects with the same keys: aligned columns; or one object per line with --json. */
 void print_rows(const struct common *common, json_t *rows, const char *const *keys);
 

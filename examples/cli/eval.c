@@ -7,16 +7,17 @@
 
 struct eval {
   struct common common;
-  const char *model, *data, *nfe, *labels, *condition;
+  const char *model, *data, *source, *nfe, *labels, *condition;
   int64_t count;
   double guidance;
 };
 
-enum { KEY_MODEL = 1, KEY_DATA, KEY_NFE, KEY_COUNT, KEY_LABELS, KEY_CONDITION, KEY_GUIDANCE };
+enum { KEY_MODEL = 1, KEY_DATA, KEY_SOURCE, KEY_NFE, KEY_COUNT, KEY_LABELS, KEY_CONDITION, KEY_GUIDANCE };
 
 static const struct argp_option options[] = {
     {"model", KEY_MODEL, "M.bzd", 0, "Model to judge", 0},
     {"data", KEY_DATA, "DATA", 0, "Real data", 0},
+    {"source", KEY_SOURCE, "DATA", 0, "Start from these rows instead of noise", 0},
     {"labels", KEY_LABELS, "FILE", 0, "Class labels of the data: samples get the same ones", 0},
     {"condition", KEY_CONDITION, "FILE.npy", 0, "Conditions of the data: samples get the same ones", 0},
     {"guidance", KEY_GUIDANCE, "F", 0, "Guidance scale (default 1)", 0},
@@ -31,6 +32,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case ARGP_KEY_INIT: state->child_inputs[0] = &eval->common; return 0;
   case KEY_MODEL: eval->model = text; return 0;
   case KEY_DATA: eval->data = text; return 0;
+  case KEY_SOURCE: eval->source = text; return 0;
   case KEY_LABELS: eval->labels = text; return 0;
   case KEY_CONDITION: eval->condition = text; return 0;
   case KEY_GUIDANCE: eval->guidance = parse_real("--guidance", text, 0, 1000); return 0;
@@ -38,6 +40,20 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case KEY_COUNT: eval->count = parse_int("--count", text, 8, 1 << 24); return 0;
   default: return ARGP_ERR_UNKNOWN;
   }
+}
+
+/* n rows to start from, none of which training drew if it is a toy set, in model units; the set must outlive the data.
+ */
+static bzd_data *read_starts(const struct eval *eval, int64_t dim, int64_t n, struct set *set, float **x0) {
+  set_read(set, eval->source, NULL, NULL, 0, eval->common.seed + 2000);
+  if (set->dim != dim)
+    die("%s: rows of %lld numbers, the model has %lld", eval->source, (long long)set->dim, (long long)dim);
+  if (set->n < n) die("%s: %lld rows, --count is %lld", eval->source, (long long)set->n, (long long)n);
+  set_shuffle(set, eval->common.seed);
+  bzd_data *data = set_data(&eval->common, set, 0, n);
+  *x0 = must_alloc((size_t)(n * dim), sizeof(float));
+  must(bzd_data_get_rows(data, 0, n, *x0, NULL), eval->source);
+  return data;
 }
 
 int cmd_eval(int argc, char **argv) {
@@ -55,7 +71,7 @@ int cmd_eval(int argc, char **argv) {
   must(bzd_flow_load(eval.common.context, eval.model, &flow), NULL);
   bzd_flow_info info = {.struct_size = sizeof info};
   must(bzd_flow_get_info(flow, &info), NULL);
-  struct set set;
+  struct set set, starts = {0};
   bool conditional = info.cond_dim > 0;
   uint64_t unseen = eval.common.seed + 1000; /* rows of toy sets that training did not see */
   set_read(&set, eval.data, conditional ? eval.labels : NULL, conditional ? eval.condition : NULL, 0, unseen);
@@ -67,9 +83,10 @@ int cmd_eval(int argc, char **argv) {
     die("--count %lld: %s has %lld rows; the floor needs twice the count, and the count is at least 8", (long long)n,
         eval.data, (long long)set.n);
   float *real = must_alloc((size_t)(2 * n * set.dim), sizeof(float)),
-        *out = must_alloc((size_t)(n * set.dim), sizeof(float)), *cond = NULL;
+        *out = must_alloc((size_t)(n * set.dim), sizeof(float)), *cond = NULL, *x0 = NULL;
   set_rows(&set, 0, 2 * n, real);
-  bzd_data *data = set_data(&eval.common, &set, 0, n);
+  bzd_data *data = set_data(&eval.common, &set, 0, n), *start = NULL;
+  if (eval.source) start = read_starts(&eval, set.dim, n, &starts, &x0);
   if (set.labels || set.cond) {
     bzd_data_info data_info = {.struct_size = sizeof data_info};
     must(bzd_data_get_info(data, &data_info), NULL);
@@ -81,7 +98,7 @@ int cmd_eval(int argc, char **argv) {
   }
   json_t *measures = NULL; /* of the field itself: not where it is guided or lacks its conditions */
   if (info.kind != BZD_FLOW_ENDPOINT && eval.guidance == 1 && (!conditional || cond))
-    measures = flow_metrics_json(&eval.common, flow, data, n < 1024 ? n : 1024);
+    measures = flow_metrics_json(&eval.common, flow, data, start, n < 1024 ? n : 1024);
   json_t *rows = json_array(),
          *floor_row = metrics_json(&eval.common, set.dim, n, real + n * set.dim, n, real, "floor_");
   char *list = strdup(eval.nfe), *state = NULL;
@@ -95,7 +112,7 @@ int cmd_eval(int argc, char **argv) {
       sampling_for(flow, BZD_SOLVER_AUTO, parse_int("--nfe", word, 1, 1000000), eval.guidance, &config);
     config.seed = eval.common.seed;
     bzd_sample_result result = {.struct_size = sizeof result};
-    must(bzd_flow_sample(flow, &config, n, NULL, cond, out, &result), word);
+    must(bzd_flow_sample(flow, &config, n, x0, cond, out, &result), word);
     json_t *row = json_pack("{s:f, s:I, s:s}", "nfe", result.nfe_mean, "nfe_max", (json_int_t)result.nfe_max, "solver",
                             solver_name(result.solver));
     json_t *numbers = metrics_json(&eval.common, set.dim, n, out, n, real, "");
@@ -129,11 +146,14 @@ int cmd_eval(int argc, char **argv) {
   json_decref(floor_row);
   json_decref(measures);
   bzd_data_destroy(data);
+  bzd_data_destroy(start);
+  free(x0);
   free(list);
   free(real);
   free(out);
   free(cond);
   set_free(&set);
+  set_free(&starts);
   bzd_flow_destroy(flow);
   common_finish(&eval.common);
   return EXIT_DONE;

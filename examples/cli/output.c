@@ -103,11 +103,12 @@ json_t *metrics_json(const struct common *common, int64_t dim, int64_t n, const 
   return object;
 }
 
-json_t *flow_metrics_json(const struct common *common, const bzd_flow *flow, const bzd_data *data, int64_t rows) {
+json_t *flow_metrics_json(const struct common *common, const bzd_flow *flow, const bzd_data *data,
+                          const bzd_data *start, int64_t rows) {
   bzd_flow_metrics_config config;
   must(bzd_flow_metrics_config_init(&config, sizeof config), NULL);
   bzd_source *paths;
-  must(bzd_source_create_data(data, NULL, common->seed, &paths), NULL);
+  must(bzd_source_create_data(data, start, common->seed, &paths), NULL);
   config.paths = paths;
   config.real = data;
   config.rows = rows;

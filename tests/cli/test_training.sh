@@ -36,3 +36,9 @@ fails 1 "at_zero" train $data --out z.bzd --at-zero 0.7 --at-grid 0.7 $small
 # Resumed with another coupling it is another source.
 $bezdist train $data --out half.bzd --steps 30 --stop-at 10 $small >/dev/null
 fails 1 "source differs" train $data --out half.bzd --steps 30 --resume --coupling transport $small
+
+# A flow from data to data is scored from the rows it starts from; from noise it lands elsewhere.
+$bezdist train --data toy:8gaussians --source toy:moons --toy-count 4000 --out between.bzd --steps 400 --net mlp:32x2 --quiet >/dev/null
+score() { $bezdist eval --model between.bzd --data toy:8gaussians --nfe dopri5 --count 400 --json "$@" --quiet | sed 's/.*"sw2": *\([0-9.]*\).*/\1/'; }
+awk -v with="$(score --source toy:moons)" -v without="$(score)" 'BEGIN { if (!(with < 0.7 * without)) { print with, without; exit 1 } }'
+fails 1 "digits: rows of 64 numbers, the model has 2" eval --model between.bzd --data toy:8gaussians --source digits --count 100
