@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Does error accumulate over rounds? Reflow, one-step and Bezier distillation at equal networks, steps, batches and
- * teacher evaluations a round, with and without real anchoring. A round trains student_steps steps on as many new
- * paths. */
+ * teacher evaluations a round, with and without real anchoring. A round trains student_steps steps on new paths; an
+ * ensemble's are fewer, as each costs an evaluation of every member. */
 #include "studies.h"
 
 #include <string.h>
@@ -18,6 +18,7 @@ static void rounds(struct piece *piece, const char *method, const char *variant,
   for (int round = 1; round <= last_round; round++) {
     struct recipe own = *recipe;
     own.seed = (uint64_t)round;
+    own.paths = (recipe->paths + count - 1) / count;
     struct model *next = round == 1     ? make_student(piece, &own, count, teachers, NULL)
                          : who == CHAIN ? make_student(piece, &own, 1, &last, NULL)
                                         : make_student(piece, &own, count, teachers, last);

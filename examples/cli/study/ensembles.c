@@ -30,9 +30,12 @@ void run_teachers(struct piece *piece) {
     struct model *longer = make_teacher(piece, 0, count, NULL);
     score_all(piece, "teacher", "longer", count, longer);
     score_all(piece, "bezier", "longer", count, make_student(piece, &recipe, 1, &longer, NULL));
+    const int64_t paths = recipe.paths;
     for (size_t w = 0; w < (count == 1 ? 1 : sizeof ways / sizeof ways[0]); w++) {
       recipe.combine = ways[w].combine;
       recipe.rule = ways[w].rule;
+      /* Equal teacher evaluations: a path of all members costs one of each, of a mixture one. */
+      recipe.paths = ways[w].combine == BZD_COMBINE_MIXTURE ? paths : (paths + count - 1) / count;
       student_of(piece, "bezier", ways[w].name, &recipe, count, teacher);
     }
   }
