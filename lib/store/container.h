@@ -37,11 +37,6 @@ typedef struct bzdi_tensor {
   uint64_t stored_bytes; /* 0 before it was written */
 } bzdi_tensor;
 
-typedef struct bzdi_limits { /* 0 = the default */
-  uint64_t max_file, max_raw, max_index;
-  int64_t max_tensors, max_meta;
-} bzdi_limits;
-
 bzd_status bzdi_store_new(const bzd_context *context, bzdi_store **out);
 void bzdi_store_free(bzdi_store *store);
 

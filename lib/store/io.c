@@ -71,6 +71,21 @@ bzd_status bzdi_reader_buffer(const bzd_context *context, const void *data, size
   return BZD_OK;
 }
 
+bzdi_limits bzdi_limits_of(const bzdi_limits *limits) {
+  bzdi_limits all = {.max_file = (uint64_t)64 << 30,
+                     .max_raw = (uint64_t)64 << 30,
+                     .max_index = (uint64_t)64 << 20,
+                     .max_tensors = 65536,
+                     .max_meta = 65536};
+  if (!limits) return all;
+  if (limits->max_file) all.max_file = limits->max_file;
+  if (limits->max_raw) all.max_raw = limits->max_raw;
+  if (limits->max_index) all.max_index = limits->max_index;
+  if (limits->max_tensors) all.max_tensors = limits->max_tensors;
+  if (limits->max_meta) all.max_meta = limits->max_meta;
+  return all;
+}
+
 /* ---- Atomic replacement -------------------------------------------------------------------------------------- */
 
 enum { MOST_NAME = 255 };

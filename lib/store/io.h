@@ -13,6 +13,12 @@ typedef struct bzdi_reader {
   void *user;
 } bzdi_reader;
 
+typedef struct bzdi_limits { /* what a reader may be made to use by a file; 0 = the default */
+  uint64_t max_file, max_raw, max_index;
+  int64_t max_tensors, max_meta;
+} bzdi_limits;
+bzdi_limits bzdi_limits_of(const bzdi_limits *limits); /* with the defaults filled in; NULL: the defaults */
+
 typedef struct bzdi_writer {
   bzd_status (*write)(void *user, const void *buf, size_t n); /* all of it, appended, or a failure */
   void *user;

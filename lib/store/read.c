@@ -7,12 +7,6 @@
 
 #include <string.h>
 
-static const bzdi_limits defaults = {.max_file = (uint64_t)64 << 30,
-                                     .max_raw = (uint64_t)64 << 30,
-                                     .max_index = (uint64_t)64 << 20,
-                                     .max_tensors = 65536,
-                                     .max_meta = 65536};
-
 typedef struct opening {
   bzdi_store *store;
   bzdi_limits limits;
@@ -314,15 +308,8 @@ static bzd_status open_index(opening *o, const bzdi_reader *reader) {
 
 bzd_status bzdi_store_open(const bzd_context *context, const bzdi_reader *reader, const bzdi_limits *limits,
                            bzdi_store **out) {
-  opening o = {.limits = defaults};
+  opening o = {.limits = bzdi_limits_of(limits)};
   *out = NULL;
-  if (limits) {
-    if (limits->max_file) o.limits.max_file = limits->max_file;
-    if (limits->max_raw) o.limits.max_raw = limits->max_raw;
-    if (limits->max_index) o.limits.max_index = limits->max_index;
-    if (limits->max_tensors) o.limits.max_tensors = limits->max_tensors;
-    if (limits->max_meta) o.limits.max_meta = limits->max_meta;
-  }
   bzd_status status = bzdi_store_new(context, &o.store);
   if (status != BZD_OK) {
     if (reader->close) reader->close(reader->user);
