@@ -142,6 +142,7 @@ typedef struct bzd_fitter bzd_fitter;         /* trajectories -> Bezier control 
 typedef struct bzd_source bzd_source;         /* where training paths come from            (source.h) */
 typedef struct bzd_trainer bzd_trainer;       /* fits a flow to the paths of a source      (trainer.h) */
 typedef struct bzd_checkpoint bzd_checkpoint; /* named tensors and metadata, as in a file  (checkpoint.h) */
+typedef struct bzd_tensors bzd_tensors;       /* tensors of other programs' files         (tensors.h) */
 
 /* Partial progress of a long call. Filled by the library; struct_size is the library's. */
 typedef struct bzd_progress {

@@ -12,6 +12,7 @@
 #include <bezdist/metrics.h>
 #include <bezdist/path.h>
 #include <bezdist/source.h>
+#include <bezdist/tensors.h>
 #include <bezdist/trainer.h>
 
 #endif
