@@ -3,6 +3,7 @@
 #include "report.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct spread at(const struct report *report, const char *data, const char *method, int round,
@@ -11,6 +12,7 @@ static struct spread at(const struct report *report, const char *data, const cha
   return spread_of(&report->rows, &key, sampling, column);
 }
 
+/* The last round that reflow and Bezier distillation of one teacher both have. */
 static int last_round(const struct report *report, const char *data) {
   int round = 0;
   while (at(report, data, "krf", round + 1, "ode", SW2).n > 0 &&
@@ -22,6 +24,14 @@ static int last_round(const struct report *report, const char *data) {
 static void line(struct report *report, const char *what, const char *figures, const char *verdict) {
   const char *cells[] = {what, figures, verdict};
   report_row(report, false, 3, cells);
+}
+
+/* Whether all rounds of a method have been measured at this sampling. */
+static bool complete(const struct report *report, const char *data, const char *method, int last,
+                     const char *sampling) {
+  for (int round = 1; round <= last; round++)
+    if (at(report, data, method, round, sampling, SW2).n == 0) return false;
+  return true;
 }
 
 static const char *verdict(bool holds) { return holds ? "holds" : "**fails**"; }
@@ -118,18 +128,37 @@ static void one(struct report *report, const char *data, const char *method, int
   line(report, what, text, verdict(holds));
 }
 
+/* The rows of seeds that have the last round of both, so that no mean is over other seeds than its neighbour. */
+static struct rows common_seeds(const struct report *report, const char *data, const char *method, int last) {
+  struct key a = {data, "krf", "plain", last}, b = {data, method, "plain", last};
+  struct rows rows = {0};
+  for (size_t i = 0; i < report->rows.n; i++) {
+    const struct row *row = &report->rows.row[i];
+    if (strcmp(row->data, data) == 0 && has_seed(&report->rows, &a, "ode", row->seed) &&
+        has_seed(&report->rows, &b, "ode", row->seed))
+      rows_add(&rows, row);
+  }
+  return rows;
+}
+
 void report_claims(struct report *report, const char *data) {
   int last = last_round(report, data);
   if (last < 1) return;
   static const char *const head[] = {"claim", "figures (sw2 unless said)", ""};
   report_row(report, true, 3, head);
   static const char *const methods[] = {"bezier", "bezier-ensemble", "bezier-chain"};
+  const struct rows all = report->rows;
   for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
-    if (at(report, data, methods[m], last, "ode", SW2).n == 0) continue;
-    if (last > 1) growth(report, data, methods[m], last);
-    few(report, data, methods[m], last);
-    others(report, data, methods[m]);
-    one(report, data, methods[m], last);
+    report->rows = all;
+    report->rows = common_seeds(report, data, methods[m], last);
+    if (complete(report, data, methods[m], last, "ode")) {
+      if (last > 1) growth(report, data, methods[m], last);
+      few(report, data, methods[m], last);
+      others(report, data, methods[m]);
+      if (complete(report, data, "onestep-first-teacher", last, "1")) one(report, data, methods[m], last);
+    }
+    free(report->rows.row);
   }
+  report->rows = all;
   report_end_table(report);
 }
