@@ -37,6 +37,9 @@ struct name {
 };
 const struct name *find_name(const char *text, const struct name *names); /* NULL: not there */
 int32_t parse_name(const char *option, const char *text, const struct name *names);
+/* NAME or NAME:A,B,..: at most `most` numbers into values, how many into *count. */
+int32_t parse_name_with(const char *option, const char *text, const struct name *names, double low, double high,
+                        int most, double *values, int *count);
 
 /* ---- Failing (options.c) ------------------------------------------------------------------------------------- */
 

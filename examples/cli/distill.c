@@ -2,6 +2,7 @@
 /* bezdist distill and reflow: a student along Bezier paths of its teachers' trajectories. */
 #include "distill.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,8 +37,8 @@ static const struct argp_option shared_options[] = {
     {"combine", KEY_COMBINE, "NAME", 0,
      "How teachers combine: velocity (default), any-velocity, mixture, select or endpoint", 0},
     {"weights", KEY_WEIGHTS, "NAME", 0,
-     "Weights of the teachers: uniform (default), fixed:A,B,.., error, variance, consensus or medoid; error and "
-     "variance learn from a fifth of --real's rows",
+     "Weights of the teachers: uniform (default), fixed:A,B,.., error, variance[:BINS], consensus[:TEMPERATURE] or "
+     "medoid; error and variance learn from a fifth of --real's rows",
      0},
     {"real", KEY_REAL, "DATA", 0, "Real data: anchors paths (--rho), gives conditions, weighs teachers (--weights)", 0},
     {"rho", KEY_RHO, "F", 0, "Fraction of paths integrated backwards from real rows (default 0; 0.5 with --real)", 0},
@@ -76,7 +77,7 @@ static const struct name combines[] = {
     {"velocity", BZD_COMBINE_VELOCITY}, {"mixture", BZD_COMBINE_MIXTURE},           {"select", BZD_COMBINE_SELECT},
     {"endpoint", BZD_COMBINE_ENDPOINT}, {"any-velocity", BZD_COMBINE_ANY_VELOCITY}, {0}};
 static const struct name rules[] = {{"uniform", BZD_RULE_UNIFORM},
-                                    {"fixed:A,B,..", BZD_RULE_FIXED},
+                                    {"fixed", BZD_RULE_FIXED},
                                     {"error", BZD_RULE_ERROR},
                                     {"variance", BZD_RULE_VARIANCE},
                                     {"consensus", BZD_RULE_CONSENSUS},
@@ -86,13 +87,19 @@ static const struct name guides[] = {
     {"fit", BZD_GUIDE_FIT}, {"control", BZD_GUIDE_CONTROL}, {"waypoint", BZD_GUIDE_WAYPOINT}, {0}};
 static const struct name inits[] = {{"teacher", false}, {"fresh", true}, {0}};
 
+/* fixed:A,B,.. weights; variance:BINS; consensus:TEMPERATURE. */
 static void parse_weights(struct distill *distill, const char *text) {
-  if (strncmp(text, "fixed:", 6) != 0) {
-    distill->rule = parse_name("--weights", text, rules);
-    return;
-  }
-  distill->rule = BZD_RULE_FIXED;
-  distill->fixed_count = parse_reals("--weights fixed", text + 6, 0, 1e30, MAX_TEACHERS, distill->fixed);
+  distill->rule =
+      parse_name_with("--weights", text, rules, 0, 1e30, MAX_TEACHERS, distill->rule_numbers, &distill->rule_count);
+  int one = distill->rule == BZD_RULE_VARIANCE || distill->rule == BZD_RULE_CONSENSUS;
+  if (distill->rule == BZD_RULE_FIXED && distill->rule_count == 0)
+    die_usage("--weights: fixed takes a number for each teacher, fixed:A,B,..");
+  if (distill->rule != BZD_RULE_FIXED && distill->rule_count > one)
+    die_usage("--weights: '%s': %d numbers, it takes %d", text, distill->rule_count, one);
+  double bins = distill->rule_numbers[0];
+  if (distill->rule == BZD_RULE_VARIANCE && distill->rule_count > 0 &&
+      !(bins >= 1 && bins <= 64 && floor(bins) == bins))
+    die_usage("--weights: '%s': bins are a whole number, 1..64", text);
 }
 
 static void parse_guides(struct distill *distill, const char *text) {

@@ -62,11 +62,13 @@ static bzd_ensemble *make_ensemble(const struct distill *distill, const struct c
   config.guidance = guidance;
   if (count > 1) {
     config.rule = distill->rule;
-    config.fixed = distill->rule == BZD_RULE_FIXED ? distill->fixed : NULL;
+    config.fixed = distill->rule == BZD_RULE_FIXED ? distill->rule_numbers : NULL;
+    if (distill->rule == BZD_RULE_VARIANCE && distill->rule_count > 0) config.bins = (int32_t)distill->rule_numbers[0];
+    if (distill->rule == BZD_RULE_CONSENSUS && distill->rule_count > 0) config.temperature = distill->rule_numbers[0];
     config.validation = with->validation;
   }
-  if (config.fixed && distill->fixed_count != count)
-    die("--weights: %d numbers for %d teachers", distill->fixed_count, count);
+  if (config.fixed && distill->rule_count != count)
+    die("--weights: %d numbers for %d teachers", distill->rule_count, count);
   bzd_ensemble *ensemble;
   must(bzd_ensemble_create(distill->training.common.context, &config, count, (const bzd_flow *const *)teachers,
                            &ensemble),

@@ -97,6 +97,17 @@ int32_t parse_name(const char *option, const char *text, const struct name *name
   die_usage("%s: '%s' is not one of %s", option, text, list);
 }
 
+int32_t parse_name_with(const char *option, const char *text, const struct name *names, double low, double high,
+                        int most, double *values, int *count) {
+  char name[64];
+  size_t length = strcspn(text, ":");
+  if (length >= sizeof name) length = sizeof name - 1;
+  memcpy(name, text, length);
+  name[length] = '\0';
+  *count = text[length] == ':' ? parse_reals(option, text + length + 1, low, high, most, values) : 0;
+  return parse_name(option, name, names);
+}
+
 enum { KEY_THREADS = 0x1000, KEY_SEED, KEY_JSON, KEY_QUIET };
 
 static const struct argp_option options[] = {

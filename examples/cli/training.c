@@ -47,9 +47,9 @@ static const struct argp_option options[] = {
     {"ema", KEY_EMA, "F", 0, "Decay of the averaged weights, 0 = off (default 0.999)", 50},
     {"clip", KEY_CLIP, "F", 0, "Largest gradient norm, 0 = off (default 1)", 50},
     {"weight-decay", KEY_DECAY, "F", 0, "Decoupled weight decay (default 0)", 50},
-    {"loss", KEY_LOSS, "NAME", 0, "mse (default), huber, or gram: the distance of the curves", 50},
+    {"loss", KEY_LOSS, "NAME", 0, "mse (default), huber[:C], or gram: the distance of the curves", 50},
     {"time", KEY_TIME, "NAME", 0,
-     "How training times are drawn: uniform (default), u-shaped, logit-normal or loss-aware", 50},
+     "How training times are drawn: uniform (default), u-shaped[:A], logit-normal[:MEAN,STD] or loss-aware", 50},
     {"at-grid", KEY_AT_GRID, "F", 0, "Fraction of rows that are steps of a few-step sampler (default 0)", 50},
     {"one-step", KEY_ONE_STEP, "F", 0, "Share of those that are the step of a sampler of one (default 0.75)", 50},
     {"grid-steps", KEY_GRID_STEPS, "N", 0, "Steps of the other samplers: N, its half, .. (default 4)", 50},
@@ -73,6 +73,24 @@ static const struct name times[] = {{"uniform", BZD_TIME_UNIFORM},
                                     {"logit-normal", BZD_TIME_LOGIT_NORMAL},
                                     {"loss-aware", BZD_TIME_LOSS_AWARE},
                                     {0}};
+
+static void parse_loss(bzd_trainer_config *config, const char *text) {
+  int count;
+  double c = config->huber_c;
+  config->loss = parse_name_with("--loss", text, losses, 0, 1e30, 1, &c, &count);
+  if (count > 0 && config->loss != BZD_LOSS_PSEUDO_HUBER) die_usage("--loss: '%s': only huber takes a number", text);
+  config->huber_c = c;
+}
+
+static void parse_time(bzd_trainer_config *config, const char *text) {
+  int count;
+  double values[2];
+  config->time = parse_name_with("--time", text, times, -30, 30, 2, values, &count);
+  int takes = config->time == BZD_TIME_U_SHAPED ? 1 : config->time == BZD_TIME_LOGIT_NORMAL ? 2 : 0;
+  if (count > 0 && count != takes) die_usage("--time: '%s': %d numbers, it takes %d", text, count, takes);
+  if (count == 1) config->u_shape = values[0];
+  if (count == 2) config->logit_mean = values[0], config->logit_std = values[1];
+}
 
 static void parse_net(struct training *training, const char *text) {
   long long width, layers;
@@ -102,8 +120,8 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case KEY_EMA: config->ema = parse_real("--ema", text, 0, 0.999999); return 0;
   case KEY_CLIP: config->clip = parse_real("--clip", text, 0, 1e12); return 0;
   case KEY_DECAY: config->weight_decay = parse_real("--weight-decay", text, 0, 1); return 0;
-  case KEY_LOSS: config->loss = parse_name("--loss", text, losses); return 0;
-  case KEY_TIME: config->time = parse_name("--time", text, times); return 0;
+  case KEY_LOSS: parse_loss(config, text); return 0;
+  case KEY_TIME: parse_time(config, text); return 0;
   case KEY_AT_GRID: config->at_grid = parse_real("--at-grid", text, 0, 1); return 0;
   case KEY_ONE_STEP: config->one_step = parse_real("--one-step", text, 0, 1); return 0;
   case KEY_GRID_STEPS: config->grid_steps = (int32_t)parse_int("--grid-steps", text, 1, 1024); return 0;

@@ -36,8 +36,19 @@ BZD_API bzd_status bzd_checkpoint_from_ensemble(const bzd_ensemble *ensemble, bz
 /* Everything exact resume needs but the source: raw weights, EMA, moments, step, config, the source's identity. As
  * above; exclusive with run. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_from_trainer(const bzd_trainer *trainer, bzd_checkpoint **out);
-/* Path stores only (bzd_source_create_pool); others BZD_E_UNSUPPORTED. As above. Since 0.1. */
+/* Path stores only (bzd_source_create_pool); others BZD_E_UNSUPPORTED. Retains the store, which never changes, instead
+ * of a copy. Otherwise as above. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_from_source(const bzd_source *source, bzd_checkpoint **out);
+/* A path store too large for memory: samples first..first+count-1 of base (0..2^62, 1..2^32), in windows of `window`
+ * rows (1..2^32, at most 16384 windows; 0: bzd_source_create_pool's), with the order of seed. Nothing is made now: each
+ * write makes the paths, on its thread, a window in memory at a time, calls progress (may be NULL; fn and user must
+ * outlive the checkpoint; non-zero stops the write with BZD_E_CANCELLED) and fails as bzd_source_get_paths where base
+ * does. The same samples always give the same bytes; with window 0 those that bzd_source_create_pool and
+ * bzd_checkpoint_from_source give. write_buffer makes the paths also to find the size; reading tensors and the content
+ * id make what they need; a source comes of what was written only (BZD_E_STATE). Retains base. Status: BZD_E_ARGUMENT
+ * (NULL, numbers), BZD_E_STATE, BZD_E_MEMORY. *out NULL on failure. Threads: shared-read on base. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_from_paths(const bzd_source *base, int64_t first, int64_t count, int64_t window,
+                                             uint64_t seed, bzd_progress_fn progress, void *user, bzd_checkpoint **out);
 /* NULL is fine. Threads: any, once. Since 0.1. */
 BZD_API void bzd_checkpoint_destroy(bzd_checkpoint *checkpoint);
 
@@ -88,8 +99,14 @@ BZD_API bzd_status bzd_checkpoint_get_ensemble(const bzd_checkpoint *checkpoint,
  * schedule is the saved one. Otherwise as bzd_checkpoint_get_flow. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_get_trainer(const bzd_checkpoint *checkpoint, const bzd_source *source,
                                               bzd_trainer **out);
-/* The path store of its file. Otherwise as bzd_checkpoint_get_flow. Since 0.1. */
+/* The path store of its file, all of it in memory. Otherwise as bzd_checkpoint_get_flow. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_get_source(const bzd_checkpoint *checkpoint, bzd_source **out);
+/* The same store, its paths read when they are asked for: one window of them is kept in memory, and one more for each
+ * further thread that asks at the same time. Same bits, same identity, so that a trainer can go on with either.
+ * Retains the checkpoint, whose file must stay as it is. Damage that the index does not show is found when it is read:
+ * bzd_source_get_paths and a trainer's step then fail with BZD_E_CORRUPT or BZD_E_IO and change nothing. Otherwise as
+ * bzd_checkpoint_get_flow. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_stream_source(const bzd_checkpoint *checkpoint, bzd_source **out);
 
 /* ---- Looking inside ------------------------------------------------------------------------------------------ */
 

@@ -79,8 +79,10 @@ BZD_API bzd_status bzd_source_create_ensemble(const bzd_ensemble *ensemble, cons
 BZD_API bzd_status bzd_source_create_callback(const bzd_context *context, int32_t degree, int64_t dim, int64_t cond_dim,
                                               bzd_paths_fn fn, void *user, bzd_source **out);
 
-/* A path store: samples first..first+count-1 of base made now (first 0..2^62, count 1..2^32) and kept in memory; read
- * in shuffled order, each epoch once. Can be saved (checkpoint.h). A new pool of later samples, given to the trainer
+/* A path store: samples first..first+count-1 of base made now (first 0..2^62, count 1..2^32) and kept in memory; each
+ * epoch reads each once, in shuffled order within windows of rows that follow each other: 64 MiB of paths each, so most
+ * stores are one. Can be saved (checkpoint.h); stores that do not fit into memory: bzd_checkpoint_from_paths and
+ * bzd_checkpoint_stream_source. A new pool of later samples, given to the trainer
  * with bzd_trainer_set_source, refreshes the pairs. progress may be NULL. Status: as bzd_source_get_paths.
  * *out NULL on failure. Threads: shared-read on base. Since 0.1. */
 BZD_API bzd_status bzd_source_create_pool(const bzd_source *base, int64_t first, int64_t count, uint64_t seed,
@@ -116,8 +118,8 @@ BZD_API bzd_status bzd_source_get_info(const bzd_source *source, bzd_source_info
 
 /* Paths [n, degree + 1, dim], cond [n, cond_dim] (may be NULL when cond_dim is 0) and the times of the paths' ends span
  * [n, 2] (may be NULL) of samples first..first+n-1, first 0..2^62. After a failure the outputs hold no meaning. Status:
- * BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_NUMERIC
- * ("teacher 2: not finite at t 0.25"), BZD_E_CANCELLED, BZD_E_STEPS, BZD_E_MEMORY. Threads: shared-read. Since 0.1. */
+ * BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_NUMERIC ("teacher 2: not finite at t 0.25"), BZD_E_CANCELLED, BZD_E_STEPS,
+ * BZD_E_CORRUPT and BZD_E_IO (bzd_checkpoint_stream_source), BZD_E_MEMORY. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_source_get_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond,
                                         float *span);
 

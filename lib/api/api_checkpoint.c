@@ -96,6 +96,20 @@ bzd_status bzd_checkpoint_from_source(const bzd_source *source, bzd_checkpoint *
   return bzdi_done(build(BZD_CHECKPOINT_PATHS, source, out));
 }
 
+bzd_status bzd_checkpoint_from_paths(const bzd_source *base, int64_t first, int64_t count, int64_t window,
+                                     uint64_t seed, bzd_progress_fn progress, void *user, bzd_checkpoint **out) {
+  BZDI_OUT(out);
+  BZDI_TRY(bzdi_handle_check(base, BZDI_MAGIC_SOURCE, "base", "source"));
+  BZDI_TRY(bzdi_check_first("path store", "first", first));
+  BZDI_TRY(bzdi_check_i64("path store", "count", count, 1, INT64_C(1) << 32));
+  BZDI_TRY(bzdi_check_i64("path store", "window", window, 0, INT64_C(1) << 32));
+  bzd_source *pool;
+  BZDI_TRY(bzdi_source_new_made(base, first, count, window, seed, progress, user, &pool));
+  bzd_status status = build(BZD_CHECKPOINT_PATHS, pool, out);
+  bzdi_release(pool); /* the store has it */
+  return bzdi_done(status);
+}
+
 void bzd_checkpoint_destroy(bzd_checkpoint *checkpoint) { bzdi_destroy(checkpoint, BZDI_MAGIC_CHECKPOINT); }
 
 /* ---- Objects back -------------------------------------------------------------------------------------------- */
@@ -145,6 +159,12 @@ bzd_status bzd_checkpoint_get_source(const bzd_checkpoint *checkpoint, bzd_sourc
   BZDI_OUT(out);
   BZDI_TRY(check_kind(checkpoint, BZD_CHECKPOINT_PATHS));
   return bzdi_done(bzdi_pool_load(checkpoint->handle.context, checkpoint->store, out));
+}
+
+bzd_status bzd_checkpoint_stream_source(const bzd_checkpoint *checkpoint, bzd_source **out) {
+  BZDI_OUT(out);
+  BZDI_TRY(check_kind(checkpoint, BZD_CHECKPOINT_PATHS));
+  return bzdi_done(bzdi_pool_stream(checkpoint->handle.context, checkpoint->store, checkpoint, out));
 }
 
 /* ---- Looking inside ------------------------------------------------------------------------------------------ */

@@ -56,8 +56,10 @@ bzd_status bzdi_no_memory(const char *what, size_t count, size_t size) {
   return bzdi_fail(BZD_E_MEMORY, "%s: no memory for %zu bytes", what, bytes);
 }
 
+void *bzdi_cache_kept(bzdi_cache *cache) { return atomic_exchange_explicit(&cache->block, NULL, memory_order_acquire); }
+
 void *bzdi_cache_take(bzdi_cache *cache, const bzd_context *context, size_t bytes) {
-  void *block = atomic_exchange_explicit(&cache->block, NULL, memory_order_acquire);
+  void *block = bzdi_cache_kept(cache);
   if (block && header_of(block)->total - ALIGN >= bytes) return block;
   bzdi_free(context, block);
   return bzdi_malloc(context, 1, bytes);
@@ -71,9 +73,7 @@ void bzdi_cache_give(bzdi_cache *cache, const bzd_context *context, void *block)
     bzdi_free(context, block);
 }
 
-void bzdi_cache_clear(bzdi_cache *cache, const bzd_context *context) {
-  bzdi_free(context, atomic_exchange_explicit(&cache->block, NULL, memory_order_acquire));
-}
+void bzdi_cache_clear(bzdi_cache *cache, const bzd_context *context) { bzdi_free(context, bzdi_cache_kept(cache)); }
 
 void *bzdi_arena_take(bzdi_arena *arena, size_t count, size_t size) {
   size_t bytes, start = arena->used;

@@ -22,6 +22,8 @@ typedef struct bzdi_cache {
   _Atomic(void *) block;
 } bzdi_cache;
 void *bzdi_cache_take(bzdi_cache *cache, const bzd_context *context, size_t bytes); /* NULL when refused */
+/* The kept block itself, with what its last user left in it; NULL when there is none. */
+void *bzdi_cache_kept(bzdi_cache *cache);
 void bzdi_cache_give(bzdi_cache *cache, const bzd_context *context, void *block);
 void bzdi_cache_clear(bzdi_cache *cache, const bzd_context *context);
 

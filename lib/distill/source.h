@@ -84,12 +84,19 @@ bzd_status bzdi_source_new_ensemble(const bzd_ensemble *ensemble, const void *fi
 /* Samples first..first+count-1 of base. */
 bzd_status bzdi_source_new_pool(const bzd_source *base, int64_t first, int64_t count, uint64_t seed,
                                 bzd_progress_fn progress, void *user, bzd_source **out);
+/* The same, but each window of rows is made whenever it is asked for: to be stored, not to be trained on. window 0 is
+ * the default; progress is called while it is written. */
+bzd_status bzdi_source_new_made(const bzd_source *base, int64_t first, int64_t count, int64_t window, uint64_t seed,
+                                bzd_progress_fn progress, void *user, bzd_source **out);
 /* Facts of a pool: count, mean NFE, rms residual; zeros for other kinds. */
 void bzdi_pool_facts(const bzd_source *source, int64_t *count, double *nfe, double *residual);
 /* What the probe that chose the degree found; NaN for sources whose degree was given. */
 double bzdi_source_relative_residual(const bzd_source *source);
+/* The store retains the pool, whose paths are copied when they are asked for. */
 bzd_status bzdi_pool_store(const bzd_source *source, bzdi_store *store);
 bzd_status bzdi_pool_load(const bzd_context *context, const bzdi_store *store, bzd_source **out);
+/* Reads a window of paths at a time; the handle `owner` that owns the store is retained. */
+bzd_status bzdi_pool_stream(const bzd_context *context, const bzdi_store *store, const void *owner, bzd_source **out);
 
 /* Samples first..first+n-1, n may be any size; span may be NULL, else it is filled for every source. */
 bzd_status bzdi_source_paths(const bzd_source *source, int64_t first, int64_t n, float *paths, float *cond,

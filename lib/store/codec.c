@@ -9,15 +9,27 @@
 #include <string.h>
 #include <zlib.h>
 
+enum { ZLIB_ROOM = 48 * 1024 }; /* inflate's state, about 7 KiB, and the 32 KiB that a broken stream makes it take */
+
 struct bzdi_coder {
   const bzd_context *context;
+  size_t zlib_used; /* of the room */
   unsigned char planes[BZDI_BLOCK], stored[BZDI_BLOCK];
+  _Alignas(64) unsigned char zlib_room[ZLIB_ROOM];
 };
+
+size_t bzdi_coder_bytes(void) { return sizeof(bzdi_coder); }
+
+bzdi_coder *bzdi_coder_in(const bzd_context *context, void *memory) {
+  bzdi_coder *coder = memory;
+  coder->context = context;
+  return coder;
+}
 
 bzd_status bzdi_coder_new(const bzd_context *context, bzdi_coder **out) {
   *out = bzdi_malloc(context, 1, sizeof **out);
   if (!*out) return bzdi_no_memory("codec", 1, sizeof **out);
-  (*out)->context = context;
+  bzdi_coder_in(context, *out);
   return BZD_OK;
 }
 
@@ -28,14 +40,26 @@ void bzdi_coder_free(bzdi_coder *coder) {
 unsigned char *bzdi_coder_stored(bzdi_coder *coder) { return coder->stored; }
 int bzdi_planes(size_t element) { return element == 4 ? 4 : element == 2 ? 2 : 1; }
 
-static void *zlib_alloc(void *user, unsigned count, unsigned size) { return bzdi_malloc(user, count, size); }
-static void zlib_free(void *user, void *block) { bzdi_free(user, block); }
+/* From the room while it lasts: a stream's blocks all go before the next stream begins. */
+static void *zlib_alloc(void *user, unsigned count, unsigned size) {
+  bzdi_coder *coder = user;
+  size_t bytes = ((size_t)count * size + 63) / 64 * 64;
+  if (bytes > ZLIB_ROOM - coder->zlib_used) return bzdi_malloc(coder->context, count, size);
+  coder->zlib_used += bytes;
+  return coder->zlib_room + coder->zlib_used - bytes;
+}
+static void zlib_free(void *user, void *block) {
+  bzdi_coder *coder = user;
+  uintptr_t at = (uintptr_t)block - (uintptr_t)coder->zlib_room;
+  if (at >= ZLIB_ROOM) bzdi_free(coder->context, block);
+}
 
-static z_stream new_stream(const bzdi_coder *coder) {
+static z_stream new_stream(bzdi_coder *coder) {
   z_stream stream = {0};
+  coder->zlib_used = 0;
   stream.zalloc = zlib_alloc;
   stream.zfree = zlib_free;
-  stream.opaque = (void *)(uintptr_t)coder->context;
+  stream.opaque = coder;
   return stream;
 }
 
@@ -89,8 +113,8 @@ static int looks_random(const unsigned char *bytes, size_t n) {
 }
 
 /* Deflates into room bytes; 0 when that does not suffice. */
-static bzd_status deflate_plane(const bzdi_coder *coder, const unsigned char *in, size_t n, unsigned char *out,
-                                size_t room, size_t *size) {
+static bzd_status deflate_plane(bzdi_coder *coder, const unsigned char *in, size_t n, unsigned char *out, size_t room,
+                                size_t *size) {
   z_stream stream = new_stream(coder);
   if (deflateInit2(&stream, 6, Z_DEFLATED, 15, 9, Z_RLE) != Z_OK) return bzdi_no_memory("deflate", 1, 1 << 18);
   stream.next_in = (unsigned char *)(uintptr_t)in;
@@ -137,8 +161,7 @@ int bzdi_block_check(int planes, size_t size, const uint32_t plane[4]) {
   return 1;
 }
 
-static bzd_status inflate_plane(const bzdi_coder *coder, const unsigned char *in, size_t n, unsigned char *out,
-                                size_t size) {
+static bzd_status inflate_plane(bzdi_coder *coder, const unsigned char *in, size_t n, unsigned char *out, size_t size) {
   z_stream stream = new_stream(coder);
   if (inflateInit2(&stream, 15) != Z_OK) return bzdi_no_memory("inflate", 1, 1 << 16);
   stream.next_in = (unsigned char *)(uintptr_t)in;

@@ -12,6 +12,9 @@ enum { BZDI_BLOCK = 256 * 1024 };
 typedef struct bzdi_coder bzdi_coder; /* workspace of one thread: planes and zlib's state */
 bzd_status bzdi_coder_new(const bzd_context *context, bzdi_coder **out);
 void bzdi_coder_free(bzdi_coder *coder);
+/* The same inside the caller's memory of bzdi_coder_bytes() bytes, which owns nothing and needs no freeing. */
+size_t bzdi_coder_bytes(void);
+bzdi_coder *bzdi_coder_in(const bzd_context *context, void *memory);
 
 /* Planes of an element size in bytes: 4, 2, or 1 for all others. */
 int bzdi_planes(size_t element);
@@ -22,7 +25,8 @@ bzd_status bzdi_block_encode(bzdi_coder *coder, int planes, const void *raw, siz
                              size_t *total, uint32_t plane[4]);
 /* Stored lengths that fit a block of this size: each plane present, none longer than raw, all others 0. */
 int bzdi_block_check(int planes, size_t size, const uint32_t plane[4]);
-/* Checked lengths; BZD_E_CORRUPT when a plane does not inflate to exactly its size. */
+/* Allocates nothing where zlib's state fits the coder's room for it, as that of zlib does. Checked lengths;
+ * BZD_E_CORRUPT when a plane does not inflate to exactly its size. */
 bzd_status bzdi_block_decode(bzdi_coder *coder, int planes, const unsigned char *stored, const uint32_t plane[4],
                              void *raw, size_t size);
 /* Room for the stored bytes of one block inside the coder. */

@@ -43,6 +43,7 @@ void bzdi_store_free(bzdi_store *store) {
   bzdi_free(context, store->extra);
   bzdi_free(context, store->slot);
   bzdi_free(context, store->records);
+  if (store->maker.drop) store->maker.drop(store->maker.user);
   if (store->reader.close) store->reader.close(store->reader.user);
   bzdi_free(context, store);
 }
@@ -104,8 +105,9 @@ static bzd_status grow(const bzd_context *context, void **array, int64_t count, 
   return BZD_OK;
 }
 
-bzd_status bzdi_store_add(bzdi_store *store, const char *name, int32_t role, int32_t dtype, int32_t ndim,
-                          const int64_t *shape, const void *data) {
+/* A slot without data. */
+static bzd_status add_slot(bzdi_store *store, const char *name, int32_t role, int32_t dtype, int32_t ndim,
+                           const int64_t *shape, bzdi_slot **out) {
   uint64_t bytes = bzdi_shape_bytes(dtype, ndim, shape);
   int found;
   if (!bzdi_name_is_good(name, strlen(name)))
@@ -118,19 +120,41 @@ bzd_status bzdi_store_add(bzdi_store *store, const char *name, int32_t role, int
   store->slot = array;
   if (status != BZD_OK) return status;
   char *own_name = bzdi_malloc(store->context, strlen(name) + 1, 1);
-  void *own_data = bzdi_malloc(store->context, bytes, 1);
-  if (!own_name || !own_data) {
-    bzdi_free(store->context, own_name);
-    bzdi_free(store->context, own_data);
-    return bzdi_no_memory(name, bytes, 1);
-  }
+  if (!own_name) return bzdi_no_memory(name, strlen(name) + 1, 1);
   strcpy(own_name, name);
-  memcpy(own_data, data, bytes);
   memmove(store->slot + place + 1, store->slot + place, (size_t)(store->slots - place) * sizeof *store->slot);
   bzdi_slot *slot = &store->slot[place];
-  *slot = (bzdi_slot){.tensor = {own_name, role, dtype, dtype, ndim, {0}, bytes, 0}, .data = own_data};
+  *slot = (bzdi_slot){.tensor = {own_name, role, dtype, dtype, ndim, {0}, bytes, 0}};
   for (int32_t i = 0; i < ndim; i++) slot->tensor.shape[i] = shape[i];
   store->slots++;
+  *out = slot;
+  return BZD_OK;
+}
+
+bzd_status bzdi_store_add(bzdi_store *store, const char *name, int32_t role, int32_t dtype, int32_t ndim,
+                          const int64_t *shape, const void *data) {
+  uint64_t bytes = bzdi_shape_bytes(dtype, ndim, shape);
+  void *own_data = bytes ? bzdi_malloc(store->context, bytes, 1) : NULL;
+  if (bytes && !own_data) return bzdi_no_memory(name, bytes, 1);
+  bzdi_slot *slot;
+  bzd_status status = add_slot(store, name, role, dtype, ndim, shape, &slot);
+  if (status != BZD_OK) {
+    bzdi_free(store->context, own_data);
+    return status;
+  }
+  slot->data = memcpy(own_data, data, bytes);
+  return BZD_OK;
+}
+
+void bzdi_store_set_maker(bzdi_store *store, const bzdi_maker *maker) { store->maker = *maker; }
+int bzdi_store_unfinished(const bzdi_store *store) { return store->maker.end != NULL; }
+
+bzd_status bzdi_store_add_made(bzdi_store *store, const char *name, int32_t role, int32_t dtype, int32_t ndim,
+                               const int64_t *shape, int64_t tag) {
+  bzdi_slot *slot;
+  BZDI_TRY(add_slot(store, name, role, dtype, ndim, shape, &slot));
+  slot->made = 1;
+  slot->tag = tag;
   return BZD_OK;
 }
 
@@ -337,6 +361,24 @@ static void add64(bzdi_sha256 *hash, uint64_t value) {
   bzdi_sha256_add(hash, bytes, 8);
 }
 
+/* What is not in memory: made in pieces, or decoded as a whole. */
+static bzd_status add_tensor(bzdi_sha256 *hash, const bzdi_store *store, int64_t i) {
+  const bzdi_slot *slot = &store->slot[i];
+  uint64_t bytes = slot->tensor.bytes, size = slot->made && bytes > BZDI_BLOCK ? BZDI_BLOCK : bytes;
+  if (slot->data) return bzdi_sha256_add(hash, slot->data, bytes), BZD_OK;
+  void *piece = bzdi_malloc(store->context, size, 1);
+  if (!piece) return bzdi_no_memory(slot->tensor.name, size, 1);
+  bzd_status status = BZD_OK;
+  for (uint64_t done = 0; status == BZD_OK && done < bytes; done += size) {
+    if (size > bytes - done) size = bytes - done;
+    status = slot->made ? store->maker.make(store->maker.user, slot->tag, done, size, piece)
+                        : bzdi_store_read(store, i, piece);
+    if (status == BZD_OK) bzdi_sha256_add(hash, piece, size);
+  }
+  bzdi_free(store->context, piece);
+  return status;
+}
+
 bzd_status bzdi_store_content_id(const bzdi_store *store, uint8_t id[32]) {
   bzdi_sha256 hash;
   bzdi_sha256_start(&hash);
@@ -349,20 +391,7 @@ bzd_status bzdi_store_content_id(const bzdi_store *store, uint8_t id[32]) {
     add32(&hash, (uint32_t)tensor->ndim);
     for (int32_t k = 0; k < tensor->ndim; k++) add64(&hash, (uint64_t)tensor->shape[k]);
     add64(&hash, tensor->bytes);
-    const void *data = store->slot[i].data;
-    void *decoded = NULL;
-    if (!data) {
-      decoded = bzdi_malloc(store->context, tensor->bytes, 1);
-      if (!decoded) return bzdi_no_memory(tensor->name, tensor->bytes, 1);
-      bzd_status status = bzdi_store_read(store, i, decoded);
-      if (status != BZD_OK) {
-        bzdi_free(store->context, decoded);
-        return status;
-      }
-      data = decoded;
-    }
-    bzdi_sha256_add(&hash, data, tensor->bytes);
-    bzdi_free(store->context, decoded);
+    BZDI_TRY(add_tensor(&hash, store, i));
   }
   for (int section = BZDI_STAT; section >= BZDI_META; section--)
     for (int64_t i = 0; i < store->entries[section]; i++) {

@@ -37,12 +37,28 @@ typedef struct bzdi_tensor {
   uint64_t stored_bytes; /* 0 before it was written */
 } bzdi_tensor;
 
+/* Tensors too large to be kept are made when they are asked for. */
+typedef struct bzdi_maker {
+  void *user;
+  /* Bytes offset..offset+size-1 of the tensor with this tag. Safe from any thread, but while the store is written. */
+  bzd_status (*make)(void *user, int64_t tag, uint64_t offset, uint64_t size, void *dst);
+  /* Both may be NULL. The store is written: all bytes will be asked for in the order of the file. They were (store), or
+   * the writing failed (NULL); key-values that are known by then may be set. */
+  void (*begin)(void *user);
+  bzd_status (*end)(void *user, bzdi_store *store);
+  void (*drop)(void *user); /* with the store; may be NULL */
+} bzdi_maker;
+
 bzd_status bzdi_store_new(const bzd_context *context, bzdi_store **out);
 void bzdi_store_free(bzdi_store *store);
 
 /* The data are copied. Names: UTF-8 without control bytes, 1..255 bytes. */
 bzd_status bzdi_store_add(bzdi_store *store, const char *name, int32_t role, int32_t dtype, int32_t ndim,
                           const int64_t *shape, const void *data);
+/* One maker a store, which takes its user over. */
+void bzdi_store_set_maker(bzdi_store *store, const bzdi_maker *maker);
+bzd_status bzdi_store_add_made(bzdi_store *store, const char *name, int32_t role, int32_t dtype, int32_t ndim,
+                               const int64_t *shape, int64_t tag);
 bzd_status bzdi_store_set_i64(bzdi_store *store, int section, const char *key, int64_t value, int flags);
 bzd_status bzdi_store_set_u64(bzdi_store *store, int section, const char *key, uint64_t value, int flags);
 bzd_status bzdi_store_set_f64(bzdi_store *store, int section, const char *key, double value, int flags);
@@ -69,6 +85,11 @@ const bzdi_tensor *bzdi_store_tensor(const bzdi_store *store, int64_t i);
 int64_t bzdi_store_find(const bzdi_store *store, const char *name, int32_t role);
 /* Decodes tensor i (checks block and tensor crc) into dst of its raw size. */
 bzd_status bzdi_store_read(const bzdi_store *store, int64_t i, void *dst);
+/* The same with bzdi_store_room() bytes of the caller's as workspace: nothing is allocated. NULL: as above. */
+size_t bzdi_store_room(void);
+bzd_status bzdi_store_read_in(const bzdi_store *store, int64_t i, void *room, void *dst);
+/* 1: more key-values come when the store is written, see bzdi_maker. */
+int bzdi_store_unfinished(const bzdi_store *store);
 /* Finds (name, role), demands dtype f32 and this shape, reads. BZD_E_CORRUPT naming tensor and numbers. */
 bzd_status bzdi_store_read_f32(const bzdi_store *store, const char *name, int32_t role, int32_t ndim,
                                const int64_t *shape, float *dst);

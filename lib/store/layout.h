@@ -21,7 +21,9 @@ typedef struct bzdi_entry { /* a key-value; numbers as their 8 little-endian byt
 
 typedef struct bzdi_slot {
   bzdi_tensor tensor;                   /* name owned */
-  void *data;                           /* owned; NULL when it lies in the file */
+  void *data;                           /* owned; NULL when it lies in the file or is made */
+  int64_t tag;                          /* what the maker knows it by */
+  int32_t made;                         /* 1: its bytes come from the maker */
   uint64_t first_block, blocks, offset; /* in the file */
   uint32_t crc;
 } bzdi_slot;
@@ -39,6 +41,7 @@ struct bzdi_store {
   bzdi_entry *entry[2];       /* ascending by key */
   bzdi_extra *extra;          /* ascending by type */
   int64_t slots, slot_room, entries[2], entry_room[2], extras;
+  bzdi_maker maker;       /* of a built store; zeros: none */
   bzdi_reader reader;     /* of an opened store */
   unsigned char *records; /* block records of an opened store */
   uint64_t file_bytes;

@@ -358,17 +358,25 @@ static bzd_status decode(const bzdi_store *store, const bzdi_slot *slot, bzdi_co
              : bzdi_fail(BZD_E_CORRUPT, "tensor %s: checksum is %u, expected %u", tensor->name, crc, slot->crc);
 }
 
-bzd_status bzdi_store_read(const bzdi_store *store, int64_t i, void *dst) {
+size_t bzdi_store_room(void) { return bzdi_coder_bytes(); }
+
+bzd_status bzdi_store_read_in(const bzdi_store *store, int64_t i, void *room, void *dst) {
   const bzdi_slot *slot = &store->slot[i];
+  if (slot->made) return store->maker.make(store->maker.user, slot->tag, 0, slot->tensor.bytes, dst);
   if (slot->data) {
     memcpy(dst, slot->data, slot->tensor.bytes);
     return BZD_OK;
   }
+  if (room) return decode(store, slot, bzdi_coder_in(store->context, room), NULL, dst);
   bzdi_coder *coder;
   BZDI_TRY(bzdi_coder_new(store->context, &coder));
   bzd_status status = decode(store, slot, coder, NULL, dst);
   bzdi_coder_free(coder);
   return status;
+}
+
+bzd_status bzdi_store_read(const bzdi_store *store, int64_t i, void *dst) {
+  return bzdi_store_read_in(store, i, NULL, dst);
 }
 
 bzd_status bzdi_store_verify(const bzdi_store *store) {
@@ -377,7 +385,7 @@ bzd_status bzdi_store_verify(const bzdi_store *store) {
   unsigned char *scratch = bzdi_malloc(store->context, BZDI_BLOCK, 1);
   bzd_status status = scratch ? BZD_OK : bzdi_no_memory("verify", BZDI_BLOCK, 1);
   for (int64_t i = 0; status == BZD_OK && i < store->slots; i++)
-    if (!store->slot[i].data) status = decode(store, &store->slot[i], coder, scratch, NULL);
+    if (!store->slot[i].data && !store->slot[i].made) status = decode(store, &store->slot[i], coder, scratch, NULL);
   bzdi_free(store->context, scratch);
   bzdi_coder_free(coder);
   return status;

@@ -36,13 +36,27 @@ static bzd_status add_section(output *out, const char type[4], uint32_t flags, c
   return add(out, payload, size);
 }
 
+/* Where a tensor's bytes come from: memory, or block by block from the maker into one block's room. */
+typedef struct input {
+  const unsigned char *data;
+  const bzdi_maker *maker;
+  int64_t tag;
+  unsigned char *room;
+} input;
+
+static bzd_status get_block(const input *in, uint64_t start, uint64_t size, const unsigned char **out) {
+  *out = in->data ? in->data + start : in->room;
+  return in->data ? BZD_OK : in->maker->make(in->maker->user, in->tag, start, size, in->room);
+}
+
 /* One tensor: its blocks to the writer, its record and theirs to the index. */
-static bzd_status write_tensor(bzdi_slot *slot, const void *data, bzdi_coder *coder, const bzdi_writer *writer,
+static bzd_status write_tensor(bzdi_slot *slot, const input *in, bzdi_coder *coder, const bzdi_writer *writer,
                                uint64_t *blocks, uint64_t *offset, output *names, output *tensors, output *records) {
   const bzdi_tensor *tensor = &slot->tensor;
   int planes = bzdi_planes(bzdi_dtype_size(tensor->dtype));
   unsigned char record[BZDI_TENSOR_BYTES] = {0};
   uint64_t count = (tensor->bytes + BZDI_BLOCK - 1) / BZDI_BLOCK, total = 0;
+  uint32_t crc = 0;
   bzdi_put32(record, (uint32_t)names->size);
   bzdi_put32(record + 4, (uint32_t)strlen(tensor->name));
   bzdi_put16(record + 8, (uint32_t)tensor->dtype);
@@ -53,16 +67,16 @@ static bzd_status write_tensor(bzdi_slot *slot, const void *data, bzdi_coder *co
   bzdi_put64(record + 80, *blocks);
   bzdi_put64(record + 88, count);
   bzdi_put64(record + 96, tensor->bytes);
-  bzdi_put32(record + 104, bzdi_crc32(0, data, tensor->bytes));
   BZDI_TRY(add(names, tensor->name, strlen(tensor->name)));
-  BZDI_TRY(add(tensors, record, sizeof record));
   for (uint64_t b = 0; b < count; b++) {
     uint64_t start = b * BZDI_BLOCK, size = tensor->bytes - start < BZDI_BLOCK ? tensor->bytes - start : BZDI_BLOCK;
-    const unsigned char *stored;
+    const unsigned char *raw, *stored;
     size_t stored_size;
     uint32_t plane[4];
     unsigned char block[BZDI_BLOCK_BYTES] = {0};
-    BZDI_TRY(bzdi_block_encode(coder, planes, (const char *)data + start, size, &stored, &stored_size, plane));
+    BZDI_TRY(get_block(in, start, size, &raw));
+    crc = bzdi_crc32(crc, raw, size);
+    BZDI_TRY(bzdi_block_encode(coder, planes, raw, size, &stored, &stored_size, plane));
     BZDI_TRY(writer->write(writer->user, stored, stored_size));
     bzdi_put32(block, (uint32_t)size);
     bzdi_put32(block + 4, bzdi_crc32(0, stored, stored_size));
@@ -70,6 +84,8 @@ static bzd_status write_tensor(bzdi_slot *slot, const void *data, bzdi_coder *co
     BZDI_TRY(add(records, block, sizeof block));
     total += stored_size;
   }
+  bzdi_put32(record + 104, crc);
+  BZDI_TRY(add(tensors, record, sizeof record));
   slot->tensor.stored_bytes = total;
   *blocks += count;
   *offset += total;
@@ -81,17 +97,19 @@ static bzd_status write_tensors(bzdi_store *store, bzdi_coder *coder, const bzdi
   uint64_t blocks = 0;
   for (int64_t i = 0; i < store->slots; i++) {
     bzdi_slot *slot = &store->slot[i];
-    void *decoded = NULL;
+    uint64_t bytes = slot->made && slot->tensor.bytes > BZDI_BLOCK ? BZDI_BLOCK : slot->tensor.bytes;
+    input in = {slot->data, &store->maker, slot->tag, NULL};
     bzd_status status = BZD_OK;
-    if (!slot->data) { /* an opened store is written again */
-      decoded = bzdi_malloc(store->context, slot->tensor.bytes, 1);
-      if (!decoded) return bzdi_no_memory(slot->tensor.name, slot->tensor.bytes, 1);
-      status = bzdi_store_read(store, i, decoded);
+    if (!slot->data) {
+      in.room = bzdi_malloc(store->context, bytes, 1);
+      if (!in.room) return bzdi_no_memory(slot->tensor.name, bytes, 1);
     }
-    if (status == BZD_OK)
-      status =
-          write_tensor(slot, decoded ? decoded : slot->data, coder, writer, &blocks, offset, names, tensors, records);
-    bzdi_free(store->context, decoded);
+    if (!slot->data && !slot->made) { /* an opened store is written again */
+      status = bzdi_store_read(store, i, in.room);
+      in.data = in.room;
+    }
+    if (status == BZD_OK) status = write_tensor(slot, &in, coder, writer, &blocks, offset, names, tensors, records);
+    bzdi_free(store->context, in.room);
     if (status != BZD_OK) return status;
   }
   return BZD_OK;
@@ -151,9 +169,14 @@ bzd_status bzdi_store_write(bzdi_store *store, const bzdi_writer *writer) {
   bzdi_put16(head + 8, BZDI_MAJOR);
   bzdi_put16(head + 10, BZDI_MINOR);
   bzdi_put32(head + 60, bzdi_crc32(0, head, 60));
+  if (store->maker.begin) store->maker.begin(store->maker.user);
   bzd_status status = writer->write(writer->user, head, sizeof head);
   if (status == BZD_OK)
     status = write_tensors(store, coder, writer, &offset, &out[NAMES], &out[TENSORS], &out[RECORDS]);
+  if (store->maker.end) {
+    bzd_status ended = store->maker.end(store->maker.user, status == BZD_OK ? store : NULL);
+    if (status == BZD_OK) status = ended;
+  }
   if (status == BZD_OK) status = write_rest(store, offset, writer, out);
   for (int i = 0; i < OUTPUTS; i++) bzdi_free(store->context, out[i].data);
   bzdi_coder_free(coder);

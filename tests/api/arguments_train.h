@@ -337,6 +337,18 @@ static void test_checkpoint_objects(void) {
   BAD_HANDLE_OUT(bzd_ensemble, bzd_checkpoint, bzd_checkpoint_from_ensemble(h, &made));
   BAD_HANDLE_OUT(bzd_trainer, bzd_checkpoint, bzd_checkpoint_from_trainer(h, &made));
   BAD_HANDLE_OUT(bzd_source, bzd_checkpoint, bzd_checkpoint_from_source(h, &made));
+#define PATHS(base, first, count, window) bzd_checkpoint_from_paths(base, first, count, window, 0, NULL, NULL, &made)
+  BAD_HANDLE_OUT(bzd_source, bzd_checkpoint, PATHS(h, 0, 4, 0));
+  BAD_OUT(ARG, bzd_checkpoint, PATHS(s.source, -1, 4, 0));
+  BAD_OUT(ARG, bzd_checkpoint, PATHS(s.source, INT64_MAX, 4, 0));
+  BAD_OUT(ARG, bzd_checkpoint, PATHS(s.source, 0, 0, 0));
+  BAD_OUT(ARG, bzd_checkpoint, PATHS(s.source, 0, -1, 0));
+  BAD_OUT(ARG, bzd_checkpoint, PATHS(s.source, 0, INT64_MAX, 0));
+  BAD_OUT(ARG, bzd_checkpoint, PATHS(s.source, 0, 4, -1));
+  BAD_OUT(ARG, bzd_checkpoint, PATHS(s.source, 0, 4, INT64_MAX));
+  BAD_OUT(ARG, bzd_checkpoint, PATHS(s.source, 0, 16385, 1)); /* one window too many */
+#undef PATHS
+  BAD(ARG, bzd_checkpoint_from_paths(s.source, 0, 4, 0, 0, NULL, NULL, NULL));
   BAD(ARG, bzd_checkpoint_from_flow(s.flow, NULL));
   BAD(ARG, bzd_checkpoint_from_ensemble(s.ensemble, NULL));
   BAD(ARG, bzd_checkpoint_from_trainer(s.trainer, NULL));
@@ -347,15 +359,18 @@ static void test_checkpoint_objects(void) {
   BAD_HANDLE_OUT(bzd_checkpoint, bzd_ensemble, bzd_checkpoint_get_ensemble(h, &made));
   BAD_HANDLE_OUT(bzd_checkpoint, bzd_trainer, bzd_checkpoint_get_trainer(h, s.source, &made));
   BAD_HANDLE_OUT(bzd_checkpoint, bzd_source, bzd_checkpoint_get_source(h, &made));
+  BAD_HANDLE_OUT(bzd_checkpoint, bzd_source, bzd_checkpoint_stream_source(h, &made));
   BAD(ARG, bzd_checkpoint_get_flow(s.checkpoint, BZD_WEIGHTS_AUTO, NULL));
   BAD(ARG, bzd_checkpoint_get_ensemble(s.checkpoint, NULL));
   BAD(ARG, bzd_checkpoint_get_trainer(s.checkpoint, s.source, NULL));
   BAD(ARG, bzd_checkpoint_get_source(s.checkpoint, NULL));
+  BAD(ARG, bzd_checkpoint_stream_source(s.checkpoint, NULL));
   BAD_OUT(ARG, bzd_flow, bzd_checkpoint_get_flow(s.checkpoint, 3, &made));
   BAD_OUT(BZD_E_STATE, bzd_flow, bzd_checkpoint_get_flow(s.checkpoint, BZD_WEIGHTS_EMA, &made));
   BAD_OUT(BZD_E_STATE, bzd_ensemble, bzd_checkpoint_get_ensemble(s.checkpoint, &made));
   BAD_OUT(BZD_E_STATE, bzd_trainer, bzd_checkpoint_get_trainer(s.checkpoint, s.source, &made));
   BAD_OUT(BZD_E_STATE, bzd_source, bzd_checkpoint_get_source(s.checkpoint, &made));
+  BAD_OUT(BZD_E_STATE, bzd_source, bzd_checkpoint_stream_source(s.checkpoint, &made));
 }
 
 static void test_checkpoint(void **state) {

@@ -128,8 +128,9 @@ static bzd_status whole_way(host *h, bzd_context *context) {
   bzd_fitter *fitter = NULL;
   bzd_source *source = NULL, *pool = NULL;
   bzd_trainer *trainer = NULL, *resumed = NULL;
-  bzd_checkpoint *checkpoint = NULL, *opened = NULL, *paths = NULL, *teachers = NULL;
-  char *buf = NULL;
+  bzd_checkpoint *checkpoint = NULL, *opened = NULL, *paths = NULL, *teachers = NULL, *made = NULL, *file = NULL;
+  bzd_source *stream = NULL;
+  char *buf = NULL, *made_buf = NULL;
   size_t size = 0;
   bzd_data_config data_config;
   bzd_flow_config flow_config;
@@ -179,12 +180,22 @@ static bzd_status whole_way(host *h, bzd_context *context) {
   STEP(bzd_trainer_run(resumed, 0, NULL, NULL));
   STEP(bzd_trainer_get_flow(resumed, BZD_WEIGHTS_AUTO, &trained));
   STEP(bzd_checkpoint_from_source(pool, &paths));
+  STEP(bzd_checkpoint_from_paths(source, 0, 16, 5, 1, NULL, NULL, &made));
+  STEP(bzd_checkpoint_write_buffer(made, NULL, 0, &size));
+  made_buf = malloc(size);
+  STEP(bzd_checkpoint_write_buffer(made, made_buf, size, &size));
+  STEP(bzd_checkpoint_open_buffer(context, made_buf, size, NULL, &file));
+  STEP(bzd_checkpoint_stream_source(file, &stream));
+  STEP(bzd_trainer_set_source(trainer, stream));
+  STEP(bzd_trainer_run(trainer, 1, NULL, NULL));
   STEP(bzd_checkpoint_from_ensemble(ensemble, &teachers));
   STEP(bzd_flow_sample(trained, NULL, 32, NULL, NULL, out, NULL));
   STEP(bzd_metrics_compare(context, NULL, DIM, 32, out, 32, rows, &metrics));
 #undef STEP
 end:
-  free(buf);
+  bzd_checkpoint_destroy(made);
+  bzd_checkpoint_destroy(file);
+  bzd_source_destroy(stream);
   bzd_checkpoint_destroy(teachers);
   bzd_checkpoint_destroy(paths);
   bzd_checkpoint_destroy(opened);
@@ -200,6 +211,8 @@ end:
   bzd_ensemble_destroy(ensemble);
   bzd_flow_destroy(flow);
   bzd_data_destroy(data);
+  free(made_buf);
+  free(buf);
   return status;
 }
 

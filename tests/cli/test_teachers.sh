@@ -40,12 +40,18 @@ real="--real toy:moons --toy-count 1000 --rho 0 --seed 7"
   weighs 1.1 2.3 --weights variance $real
   weighs 1 1 --weights medoid
   weighs 1.1 2.9 --weights consensus
+  weighs 2.95 3 --weights consensus:1000 # so hot that all count alike
+  weighs 1 1.05 --weights consensus:0.0001
 }
+differ "$(student --weights variance:1 $real)" "$(student --weights variance:8 $real)" "bins of variance"
 differ "$plain" "$(student --weights medoid)" "weights uniform and medoid"
 fails 2 "" distill $three --out z.bzd --weights error
 grep -q "give --real" err.txt
 fails 2 "" distill $three --out z.bzd --weights consensus --combine mixture
 fails 2 "" distill $three --out z.bzd --weights fixed:1,x,1
+for wrong in fixed variance:0 variance:1.5 variance:1,2 consensus:x uniform:1; do
+  fails 2 "" distill $three --out z.bzd --weights $wrong $real
+done
 fails 2 "" distill $three --out z.bzd --combine most
 
 # The degree follows the tolerance, and both are told.

@@ -19,6 +19,9 @@ compare "train $data" "--time u-shaped" "--time logit-normal" "--time loss-aware
   "--at-grid 0.5" "--coupling transport"
 compare "train $data --at-grid 0.5" "--grid-steps 2" "--one-step 0.25"
 compare "train $data --coupling transport" "--group 8"
+compare "train $data --time u-shaped" "--time u-shaped:9"
+compare "train $data --time logit-normal" "--time logit-normal:1,0.5"
+compare "train $data --loss huber" "--loss huber:1"
 same "$(trained train $data --coupling transport)" "$(trained train $data --coupling transport --group 32)" "group as the batch"
 same "$(trained train $data)" "$(trained train $data --time uniform --loss mse --coupling independent)" "defaults by name"
 $bezdist train $data --out t.bzd --steps 40 $small >/dev/null
@@ -28,6 +31,9 @@ compare "reflow --teacher t.bzd --pool 128" "--time logit-normal" "--at-grid 0.5
 fails 2 "" train $data --out z.bzd --time sometimes
 grep -q "one of uniform, u-shaped, logit-normal, loss-aware" err.txt
 fails 2 "" train $data --out z.bzd --loss l1
+for wrong in "--time uniform:1" "--time logit-normal:1" "--time u-shaped:x" "--loss mse:1" "--loss huber:-1"; do
+  fails 2 "" train $data --out z.bzd $wrong
+done
 fails 2 "" train $data --out z.bzd --group 8
 fails 2 "" train $data --out z.bzd --coupling transport --group 1
 fails 1 "at_zero" train $data --out z.bzd --at-zero 0.7 --at-grid 0.7 $small

@@ -4,6 +4,8 @@
 #ifndef TESTS_SUPPORT_SOURCES_H
 #define TESTS_SUPPORT_SOURCES_H
 
+#include <unistd.h>
+
 enum {
   SOURCE_DATA,
   SOURCE_TRANSPORT,
@@ -17,6 +19,7 @@ enum {
   SOURCE_CALLBACK,    /* spans of the caller's own */
   SOURCE_POOL,        /* over SOURCE_ANCHORED */
   SOURCE_WINDOW_POOL, /* over SOURCE_WINDOWS */
+  SOURCE_STREAM,      /* over SOURCE_ANCHORED, from a file, a few rows at a time */
   SOURCES
 };
 
@@ -38,6 +41,22 @@ static inline bzd_source *sources_over(const bzd_source *base) {
   bzd_source *pool;
   OK(bzd_source_create_pool(base, 0, 70, 5, NULL, NULL, &pool));
   return pool;
+}
+
+/* The file is there as long as it is open. */
+static inline bzd_source *sources_from_file(const bzd_context *context, const bzd_source *base) {
+  char path[64];
+  bzd_checkpoint *checkpoint;
+  bzd_source *source;
+  snprintf(path, sizeof path, "/tmp/bezdist-stream-%ld.bzd", (long)getpid());
+  OK(bzd_checkpoint_from_paths(base, 0, 70, 9, 5, NULL, NULL, &checkpoint));
+  OK(bzd_checkpoint_write_file(checkpoint, path));
+  bzd_checkpoint_destroy(checkpoint);
+  OK(bzd_checkpoint_open_file(context, path, NULL, &checkpoint));
+  remove(path);
+  OK(bzd_checkpoint_stream_source(checkpoint, &source));
+  bzd_checkpoint_destroy(checkpoint);
+  return source;
 }
 
 static inline bzd_source *sources_ensemble(const bzd_context *context, const bzd_data *data, int which) {
@@ -89,8 +108,9 @@ static inline bzd_source *sources_make(const bzd_context *context, const bzd_dat
     return source;
   case SOURCE_POOL:
   case SOURCE_WINDOW_POOL:
-    base = sources_ensemble(context, data, which == SOURCE_POOL ? SOURCE_ANCHORED : SOURCE_WINDOWS);
-    source = sources_over(base);
+  case SOURCE_STREAM:
+    base = sources_ensemble(context, data, which == SOURCE_WINDOW_POOL ? SOURCE_WINDOWS : SOURCE_ANCHORED);
+    source = which == SOURCE_STREAM ? sources_from_file(context, base) : sources_over(base);
     bzd_source_destroy(base);
     return source;
   default: return sources_ensemble(context, data, which);

@@ -107,6 +107,10 @@ static void cache_keeps_one_block(void **state) {
   assert_int_equal(h.calls, 3);
   assert_int_equal(h.live, 5000 + 64);
   bzdi_cache_give(&cache, &lent, c);
+  void *kept = bzdi_cache_kept(&cache); /* whatever its size, and only once */
+  assert_ptr_equal(kept, c);
+  assert_null(bzdi_cache_kept(&cache));
+  bzdi_cache_give(&cache, &lent, kept);
   h.refuse_from = h.calls + 1;
   assert_null(bzdi_cache_take(&cache, &lent, 6000));
   h.refuse_from = 0;

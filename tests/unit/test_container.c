@@ -292,12 +292,101 @@ static void test_worked_example(void **state) {
   bzdi_store_free(store);
 }
 
+/* ---- Tensors that are made ----------------------------------------------------------------------------------- */
+
+typedef struct maker {
+  const float *values;
+  uint64_t next; /* byte of tensor 7 that comes next when it is written */
+  int begun, ended, failed, dropped, refuse;
+} maker;
+
+static bzd_status make_bytes(void *user, int64_t tag, uint64_t offset, uint64_t size, void *dst) {
+  maker *m = user;
+  assert_true(tag == 7 && (m->begun == m->ended + m->failed || offset == m->next));
+  if (m->refuse && offset > 0) return bzdi_fail(BZD_E_NUMERIC, "refused");
+  memcpy(dst, (const char *)m->values + offset, size);
+  m->next = offset + size;
+  return BZD_OK;
+}
+
+static void begin(void *user) {
+  maker *m = user;
+  m->begun++;
+  m->next = 0;
+}
+
+static bzd_status end(void *user, bzdi_store *store) {
+  maker *m = user;
+  m->ended += store != NULL;
+  m->failed += store == NULL;
+  return store ? bzdi_store_set_i64(store, BZDI_META, "late", 5, BZDI_MODEL) : BZD_OK;
+}
+
+static void dropped(void *user) { ((maker *)user)->dropped++; }
+
+/* The same bytes and id as a copy gives, in pieces when it is written; key-values that come last; a maker that fails.
+ */
+static void test_made(void **state) {
+  (void)state;
+  heap h = {0};
+  bzd_context *context = models_context(&h, 1);
+  maker m = {.values = numbers_floats(3, big[0] * big[1], 0, 0.05)};
+  const bzdi_maker parts = {.user = &m, .make = make_bytes, .begin = begin, .end = end, .drop = dropped};
+  bzdi_store *made, *kept;
+  uint8_t id[2][32];
+  OK(bzdi_store_new(context, &made));
+  OK(bzdi_store_new(context, &kept));
+  assert_false(bzdi_store_unfinished(made));
+  bzdi_store_set_maker(made, &parts);
+  assert_true(bzdi_store_unfinished(made));
+  OK(bzdi_store_add_made(made, "m", BZDI_ROLE_PATHS, BZDI_DTYPE_F32, 2, big, 7));
+  OK(bzdi_store_add(made, "s", BZDI_ROLE_BUFFER, BZDI_DTYPE_F32, 1, small, m.values));
+  OK(bzdi_store_add(kept, "m", BZDI_ROLE_PATHS, BZDI_DTYPE_F32, 2, big, m.values));
+  OK(bzdi_store_add(kept, "s", BZDI_ROLE_BUFFER, BZDI_DTYPE_F32, 1, small, m.values));
+  FAILS(BZD_E_ARGUMENT, "there", bzdi_store_add_made(made, "m", BZDI_ROLE_PATHS, BZDI_DTYPE_F32, 2, big, 8));
+  OK(bzdi_store_content_id(made, id[0]));
+  OK(bzdi_store_content_id(kept, id[1]));
+  assert_memory_equal(id[0], id[1], 32);
+  OK(bzdi_store_verify(made));
+  float *read = malloc(sizeof(float) * (size_t)(big[0] * big[1]));
+  OK(bzdi_store_read(made, 0, read));
+  SAME(read, m.values, big[0] * big[1]);
+  free(read);
+  m.refuse = 1;
+  bytes none = {0};
+  FAILS(BZD_E_NUMERIC, "refused", bzdi_store_write(made, &(bzdi_writer){append, &none}));
+  assert_true(m.begun == 1 && m.ended == 0 && m.failed == 1 && !bzdi_store_has(made, BZDI_META, "late"));
+  m.refuse = 0;
+  OK(bzdi_store_set_i64(kept, BZDI_META, "late", 5, BZDI_MODEL));
+  bytes first = write_store(made), again = write_store(made), other = write_store(kept);
+  assert_true(m.begun == 3 && m.ended == 2 && first.size == again.size && first.size == other.size);
+  assert_memory_equal(first.data, again.data, first.size);
+  assert_memory_equal(first.data, other.data, first.size);
+  bzdi_store_free(made);
+  bzdi_store_free(kept);
+  assert_int_equal(m.dropped, 1);
+  /* In the caller's workspace: nothing is allocated. */
+  OK(open_bytes(context, &first, NULL, &made));
+  void *room = bzdi_malloc(context, bzdi_store_room(), 1);
+  read = malloc(sizeof(float) * (size_t)(big[0] * big[1]));
+  const long long calls = atomic_load(&h.calls);
+  OK(bzdi_store_read_in(made, 0, room, read));
+  assert_true(atomic_load(&h.calls) == calls);
+  SAME(read, m.values, big[0] * big[1]);
+  bzdi_free(context, room);
+  bzdi_store_free(made);
+  free(read);
+  free((void *)(uintptr_t)m.values);
+  free(none.data), free(first.data), free(again.data), free(other.data);
+  bzdi_release(context);
+  assert_true(atomic_load(&h.live) == 0 && atomic_load(&h.wrong) == 0);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
-                                     cmocka_unit_test(test_damage),
-                                     cmocka_unit_test(test_versions_and_sections),
-                                     cmocka_unit_test(test_limits),
-                                     cmocka_unit_test(test_bad_arguments_and_writers),
-                                     cmocka_unit_test(test_worked_example)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_made),
+      cmocka_unit_test(test_damage),        cmocka_unit_test(test_versions_and_sections),
+      cmocka_unit_test(test_limits),        cmocka_unit_test(test_bad_arguments_and_writers),
+      cmocka_unit_test(test_worked_example)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

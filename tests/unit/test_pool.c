@@ -82,6 +82,19 @@ static int32_t line(void *user, int64_t n, const int64_t *index, int32_t degree,
   return 0;
 }
 
+typedef struct memory {
+  unsigned char *bytes;
+  size_t size;
+} memory;
+
+static bzd_status put(void *user, const void *data, size_t size) {
+  memory *m = user;
+  m->bytes = realloc(m->bytes, m->size + size);
+  memcpy(m->bytes + m->size, data, size);
+  m->size += size;
+  return BZD_OK;
+}
+
 static void test_progress(void **state) {
   bzd_source *source, *pool;
   log_of l = {0};
@@ -168,9 +181,10 @@ static void test_noise_is_not_stored(void **state) {
     OK(bzdi_source_new_data(data, NULL, 5, &source));
     OK(bzdi_source_new_pool(source, FIRST, MANY, 9, NULL, NULL, &pool));
     if (changed) ((bzdi_pool_source *)pool)->paths[36 * 2 * WIDTH + 4] += 1e-3f;
+    bzdi_pool_digest((bzdi_pool_source *)pool, ((bzdi_pool_source *)pool)->digest);
     OK(bzdi_store_new(NULL, &store));
     OK(bzdi_pool_store(pool, store));
-    const bzdi_tensor *tensor = bzdi_store_tensor(store, bzdi_store_find(store, "paths", BZDI_ROLE_PATHS));
+    const bzdi_tensor *tensor = bzdi_store_tensor(store, bzdi_store_find(store, "window.00000.paths", BZDI_ROLE_PATHS));
     assert_true(tensor->shape[1] == (changed ? 2 : 1));
     OK(bzdi_pool_load(NULL, store, &back));
     SAME(((bzdi_pool_source *)pool)->paths, ((bzdi_pool_source *)back)->paths, MANY * 2 * WIDTH);
@@ -220,9 +234,18 @@ static void test_store(void **state) {
 /* What a file may say that is not so: one thing wrong at a time. */
 static void test_hostile_store(void **state) {
   (void)state;
-  for (int wrong = 0; wrong < 11; wrong++) {
+  for (int wrong = 0; wrong < 17; wrong++) {
     float paths[4 * 2 * DIM], cond[4 * 2] = {0};
     for (int i = 0; i < 4 * 2 * DIM; i++) paths[i] = (float)i;
+    const int64_t order[3] = {4, 4, 4}; /* count, window, seed */
+    uint8_t identity[32];
+    bzdi_sha256 hash;
+    bzdi_sha256_start(&hash);
+    bzdi_sha256_add(&hash, order, sizeof order);
+    bzdi_sha256_add(&hash, paths, sizeof paths);
+    bzdi_sha256_add(&hash, cond, sizeof cond);
+    bzdi_sha256_end(&hash, identity);
+    if (wrong == 11) identity[5] ^= 1;
     if (wrong == 1) paths[7] = NAN;
     if (wrong == 2) cond[3] = INFINITY;
     const int64_t shape[3] = {4, 2, wrong == 3 ? 2 : DIM}, cond_shape[2] = {wrong == 4 ? 3 : 4, 2};
@@ -235,14 +258,18 @@ static void test_hostile_store(void **state) {
     OK(bzdi_store_set_i64(store, BZDI_META, "pool.count", wrong == 6 ? (int64_t)1 << 32 : 4, 0));
     OK(bzdi_store_set_i64(store, BZDI_META, "pool.degree", wrong == 7 ? 17 : 1, 0));
     if (wrong != 8) OK(bzdi_store_set_u64(store, BZDI_META, "pool.seed", 4, 0));
-    OK(bzdi_store_set_i64(store, BZDI_META, "pool.spans", wrong >= 9, 0));
+    OK(bzdi_store_set_i64(store, BZDI_META, "pool.spans", wrong == 9 || wrong == 10, 0));
+    if (wrong != 12) OK(bzdi_store_set_i64(store, BZDI_META, "pool.window", wrong == 13 ? 0 : wrong == 14 ? 5 : 4, 0));
+    if (wrong != 15)
+      OK(bzdi_store_set_bytes(store, BZDI_META, "pool.identity", identity, wrong == 16 ? 31 : sizeof identity, 0));
     OK(bzdi_store_set_i64(store, BZDI_META, "pool.generation", 2, 0));
     OK(bzdi_store_set_f64(store, BZDI_META, "pool.nfe", 0, 0));
     OK(bzdi_store_set_f64(store, BZDI_META, "pool.residual", 0, 0));
     OK(bzdi_item_store(&item, store, ""));
-    OK(bzdi_store_add(store, "paths", BZDI_ROLE_PATHS, BZDI_DTYPE_F32, 3, shape, paths));
-    OK(bzdi_store_add(store, "cond", BZDI_ROLE_PATHS, BZDI_DTYPE_F32, 2, cond_shape, cond));
-    if (wrong == 9) OK(bzdi_store_add(store, "span", BZDI_ROLE_PATHS, BZDI_DTYPE_F32, 2, span_shape, span));
+    OK(bzdi_store_add(store, "window.00000.paths", BZDI_ROLE_PATHS, BZDI_DTYPE_F32, 3, shape, paths));
+    OK(bzdi_store_add(store, "window.00000.cond", BZDI_ROLE_PATHS, BZDI_DTYPE_F32, 2, cond_shape, cond));
+    if (wrong == 9)
+      OK(bzdi_store_add(store, "window.00000.span", BZDI_ROLE_PATHS, BZDI_DTYPE_F32, 2, span_shape, span));
     if (wrong == 0) {
       OK(bzdi_pool_load(NULL, store, &source));
       bzdi_release(source);
@@ -250,14 +277,87 @@ static void test_hostile_store(void **state) {
       FAILS(BZD_E_CORRUPT, "", bzdi_pool_load(NULL, store, &source));
       assert_null(source);
     }
+    /* A window at a time: what stands in the window is found when it is read, twice; the identity is believed. */
+    int late = wrong == 1 || wrong == 2 || wrong == 9;
+    if (wrong == 0 || wrong == 11 || late) {
+      float out[5 * 2 * DIM], out_cond[5 * 2], out_span[5 * 2];
+      OK(bzdi_pool_stream(NULL, store, NULL, &source));
+      for (int again = 0; again < 2; again++)
+        if (late)
+          FAILS(BZD_E_CORRUPT, "window.00000", bzdi_source_paths(source, 3, 5, out, out_cond, out_span));
+        else
+          OK(bzdi_source_paths(source, 3, 5, out, out_cond, out_span));
+      bzdi_release(source);
+    } else {
+      FAILS(BZD_E_CORRUPT, "", bzdi_pool_stream(NULL, store, NULL, &source));
+      assert_null(source);
+    }
     bzdi_store_free(store);
   }
 }
 
+/* ---- Windows ------------------------------------------------------------------------------------------------- */
+
+static void test_default_window(void **state) {
+  (void)state;
+  const int64_t many = (int64_t)1 << 32;
+  assert_true(bzdi_pool_default_window(1000, 1, 64) == 1000);               /* all in one */
+  assert_true(bzdi_pool_default_window(1 << 20, 3, 1024) == 4096);          /* 64 MiB of 16 KiB each */
+  assert_true(bzdi_pool_default_window(100, 16, 1 << 20) == 1);             /* a row is more */
+  assert_true(bzdi_pool_default_window(many, 16, 1 << 20) == many / 16384); /* not too many windows */
+  assert_true(bzdi_pool_default_window(16385 * 2 + 1, 16, 1 << 20) == 3);   /* the same, rounded up */
+}
+
+/* Row of sample s by the rule of the format page, against stores of all kinds of windows, in memory and streamed. */
+static void test_windows(void **state) {
+  enum { MANY = 40, EPOCHS = 3 };
+  static const int64_t windows[] = {1, 7, 8, MANY, MANY + 3};
+  bzd_source *source, *pools[2];
+  (void)state;
+  OK(bzdi_source_new_callback(NULL, 1, 2, 0, line, NULL, &source));
+  for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
+    int64_t window = windows[i] < MANY ? windows[i] : MANY, parts = (MANY + window - 1) / window;
+    bzd_source *made;
+    bzdi_store *store;
+    float paths[EPOCHS * MANY * 4];
+    OK(bzdi_source_new_made(source, 5, MANY, windows[i], 77, NULL, NULL, &made));
+    OK(bzdi_store_new(NULL, &store));
+    OK(bzdi_pool_store(made, store));
+    assert_true(bzdi_store_tensors(store) == 2 * parts); /* paths and span */
+    FAILS(BZD_E_STATE, "written", bzdi_pool_load(NULL, store, &pools[0]));
+    FAILS(BZD_E_STATE, "written", bzdi_pool_stream(NULL, store, NULL, &pools[0]));
+    bzdi_release(made);
+    memory m = {0};
+    OK(bzdi_store_write(store, &(bzdi_writer){put, &m}));
+    bzdi_store_free(store);
+    bzdi_reader reader;
+    OK(bzdi_reader_buffer(NULL, m.bytes, m.size, &reader));
+    OK(bzdi_store_open(NULL, &reader, NULL, &store));
+    OK(bzdi_pool_load(NULL, store, &pools[0]));
+    OK(bzdi_pool_stream(NULL, store, NULL, &pools[1]));
+    for (int p = 0; p < 2; p++) {
+      OK(bzdi_source_paths(pools[p], 0, EPOCHS * MANY, paths, NULL, NULL));
+      for (int64_t s = 0; s < EPOCHS * MANY; s++) {
+        int64_t epoch = s / MANY, at = s % MANY, w = at / window, rows = w < parts - 1 ? window : MANY - w * window;
+        int64_t row = w * window + bzdi_rng_shuffled(77, BZD_STREAM_ORDER,
+                                                     (uint64_t)((epoch * parts + w) * rows + at % window), rows);
+        assert_true(paths[s * 4] == (float)(5 + row));
+        if (parts == 1) assert_true(row == bzdi_rng_shuffled(77, BZD_STREAM_ORDER, (uint64_t)s, MANY));
+      }
+      bzdi_release(pools[p]);
+    }
+    bzdi_store_free(store);
+    free(m.bytes);
+  }
+  FAILS(BZD_E_ARGUMENT, "16385", bzdi_source_new_made(source, 0, 16385, 1, 0, NULL, NULL, &pools[0]));
+  bzdi_release(source);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_reading),      cmocka_unit_test(test_progress),
-                                     cmocka_unit_test(test_identity),     cmocka_unit_test(test_memory),
-                                     cmocka_unit_test(test_store),        cmocka_unit_test(test_noise_is_not_stored),
-                                     cmocka_unit_test(test_hostile_store)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_reading),       cmocka_unit_test(test_progress),
+                                     cmocka_unit_test(test_identity),      cmocka_unit_test(test_memory),
+                                     cmocka_unit_test(test_store),         cmocka_unit_test(test_noise_is_not_stored),
+                                     cmocka_unit_test(test_hostile_store), cmocka_unit_test(test_default_window),
+                                     cmocka_unit_test(test_windows)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,6 +88,11 @@ static bool value_of_seed(const struct rows *rows, const struct key *key, const 
   return false;
 }
 
+bool has_seed(const struct rows *rows, const struct key *key, const char *sampling, uint64_t seed) {
+  double value;
+  return value_of_seed(rows, key, sampling, SW2, seed, &value);
+}
+
 struct spread spread_of_difference(const struct rows *rows, const struct key *a, const char *a_sampling,
                                    const struct key *b, const char *b_sampling, int column) {
   struct spread spread = {0};

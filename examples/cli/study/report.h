@@ -33,6 +33,8 @@ struct key {
   int round;
 };
 struct spread spread_of(const struct rows *rows, const struct key *key, const char *sampling, int column);
+/* Whether a seed has such a row with an sw2. */
+bool has_seed(const struct rows *rows, const struct key *key, const char *sampling, uint64_t seed);
 /* Of the differences a - b between rows of one seed. */
 struct spread spread_of_difference(const struct rows *rows, const struct key *a, const char *a_sampling,
                                    const struct key *b, const char *b_sampling, int column);

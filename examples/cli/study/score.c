@@ -13,11 +13,13 @@
 bool row_wanted(struct piece *piece, const char *method, const char *variant, int round, const struct model *model,
                 const char *sampling, struct row *row) {
   struct row known;
-  bool found = false;
-  for (size_t i = piece->old.n; i > 0 && !found; i--) {
+  bool found = false, written = false; /* measured; under this name too */
+  for (size_t i = piece->old.n; i > 0 && !written; i--) {
     const struct row *old = &piece->old.row[i - 1];
-    found = strcmp(old->sampling, sampling) == 0 && strcmp(old->model, model ? model->key : "data") == 0;
-    if (found) known = *old;
+    if (strcmp(old->sampling, sampling) != 0 || strcmp(old->model, model ? model->key : "data") != 0) continue;
+    written = strcmp(old->method, method) == 0 && strcmp(old->variant, variant) == 0 && old->round == round;
+    if (!found || written) known = *old;
+    found = true;
   }
   if (!found) row_clear(&known);
   *row = known;
@@ -31,7 +33,12 @@ bool row_wanted(struct piece *piece, const char *method, const char *variant, in
   row->round = round;
   row->value[STEPS] = model ? model->steps : 0;
   if (found) {
-    if (!piece->planning) rows_add(&piece->kept, row);
+    if (piece->planning) return false;
+    rows_add(&piece->kept, row);
+    if (written) return false;
+    rows_add(&piece->old, row);
+    rows_write(piece->csv, row);
+    fflush(piece->csv);
     return false;
   }
   piece->planned += piece->planning;

@@ -95,6 +95,17 @@ void run_guides(struct piece *piece) {
       }
 }
 
+/* The same three with twice the learning rate: whether a comparison is one of methods or of trainings cut short. */
+static void faster(struct piece *piece, struct model *teacher) {
+  struct recipe line = recipe_reflow(piece), onestep = recipe_onestep(piece), curve = recipe_bezier(piece);
+  line.training.rate *= 2;
+  onestep.training.rate *= 2;
+  curve.training.rate *= 2;
+  one(piece, "krf", "twice the rate", &line, teacher);
+  one(piece, "onestep", "twice the rate", &onestep, teacher);
+  one(piece, "bezier", "aim 4 twice the rate", &curve, teacher);
+}
+
 /* What the library sets for an aim, and one change at a time: of the steps' share, then of plain uniform times. */
 void run_sampling(struct piece *piece) {
   struct model *teacher = references(piece);
@@ -135,6 +146,7 @@ void run_sampling(struct piece *piece) {
     recipe.training.consistency = tries[i].consistency;
     one(piece, "bezier", tries[i].name, &recipe, teacher);
   }
+  faster(piece, teacher);
 }
 
 /* ---- Grids ------------------------------------------------------------------------------------------------------ */
