@@ -27,6 +27,7 @@ static struct {
   bzd_source *source, *pool, *wider;
   bzd_trainer *trainer;
   bzd_checkpoint *checkpoint;
+  bzd_tensors *tensors;
   void *dead; /* what a scrubbed handle looks like */
   float x[ROOM], y[ROOM], t[ROOM], out[ROOM];
   double d[ROOM], w[ROOM];
@@ -181,6 +182,7 @@ static int setup(void **state) {
   s.trainer = make_trainer(s.flow, s.source, 10, 8);
   OK(bzd_trainer_run(s.trainer, 1, NULL, NULL));
   OK(bzd_checkpoint_from_flow(s.flow, &s.checkpoint));
+  OK(bzd_tensors_from_flow(s.flow, &s.tensors));
   for (int i = 0; i < ROOM; i++) s.out[i] = (float)i, s.d[i] = i, s.index[i] = i;
   for (int i = 0; i < ROOM; i++) s.w[i] = (double)i / (ROOM - 1);
   return 0;
@@ -514,6 +516,7 @@ static void test_metrics(void **state) {
 }
 
 #include "arguments_flow.h"
+#include "arguments_tensors.h" /* after the configs of arguments_flow.h */
 #include "arguments_train.h"
 
 /* ---- Code of the host that fails ------------------------------------------------------------------------------ */
@@ -635,10 +638,12 @@ static void test_destroy(void **state) {
   bzd_source_destroy(NULL);
   bzd_trainer_destroy(NULL);
   bzd_checkpoint_destroy(NULL);
+  bzd_tensors_destroy(NULL);
   bzd_trainer_cancel(NULL);
   bzd_context_destroy(s.dead);
   bzd_data_destroy((bzd_data *)(void *)s.flow);
   bzd_flow_destroy((bzd_flow *)(void *)s.data);
+  bzd_tensors_destroy((bzd_tensors *)(void *)s.data);
   bzd_trainer_cancel((bzd_trainer *)(void *)s.data);
   assert_non_null(strstr(failure_text(), "noise"));
   assert_int_equal(bzd_flow_metadata_count(NULL), -1);
@@ -651,6 +656,7 @@ static int teardown(void **state) {
   OK(bzd_trainer_run(s.trainer, 0, NULL, NULL)); /* usable to the end */
   assert_int_equal(bzd_last_error(NULL, 0), 0);
   bzd_checkpoint_destroy(s.checkpoint);
+  bzd_tensors_destroy(s.tensors);
   bzd_context_destroy(s.context); /* parents first: children keep them */
   bzd_flow_destroy(s.flow);
   bzd_data_destroy(s.data);
@@ -674,11 +680,11 @@ static int teardown(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_base),         cmocka_unit_test(test_data),    cmocka_unit_test(test_path),
-      cmocka_unit_test(test_fitter),       cmocka_unit_test(test_metrics), cmocka_unit_test(test_flow),
-      cmocka_unit_test(test_sampling),     cmocka_unit_test(test_measure), cmocka_unit_test(test_ensemble),
-      cmocka_unit_test(test_source),       cmocka_unit_test(test_trainer), cmocka_unit_test(test_checkpoint),
-      cmocka_unit_test(test_failing_host), cmocka_unit_test(test_destroy),
+      cmocka_unit_test(test_base),     cmocka_unit_test(test_data),         cmocka_unit_test(test_path),
+      cmocka_unit_test(test_fitter),   cmocka_unit_test(test_metrics),      cmocka_unit_test(test_flow),
+      cmocka_unit_test(test_sampling), cmocka_unit_test(test_measure),      cmocka_unit_test(test_ensemble),
+      cmocka_unit_test(test_source),   cmocka_unit_test(test_trainer),      cmocka_unit_test(test_checkpoint),
+      cmocka_unit_test(test_tensors),  cmocka_unit_test(test_failing_host), cmocka_unit_test(test_destroy),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }
