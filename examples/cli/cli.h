@@ -72,7 +72,7 @@ bool interrupted(void);
 /* Seconds since some moment. */
 double clock_seconds(void);
 
-/* ---- Data (input.c, toy.c, idx.c, npy.c) --------------------------------------------------------------------- */
+/* ---- Data (input.c, toy.c, arrays.c) -------------------------------------------------------------------------- */
 
 /* A set in memory. rows are floats in [-1, 1] for bytes (bytes kept in `bytes` for pictures and for the library). */
 struct set {
@@ -104,9 +104,11 @@ bool toy_make(const char *name, int64_t n, uint64_t seed, float *rows);
 void toy_even(const char *name, int64_t n, float *rows);
 extern const char *const toy_names; /* "gaussian, 8gaussians, ..." */
 
-/* float32 or float64 (converted) or uint8 arrays of 1 to 5 dimensions, C order; dies naming file and reason. */
+/* Arrays of floats as float32, of uint8 from -1 to 1, of 1 to 5 dimensions; dies naming file and reason. */
 float *npy_read(const char *path, int *ndim, int64_t shape[5]);
 void npy_write(const char *path, int ndim, const int64_t *shape, const float *values); /* atomic */
+/* Bytes of an IDX file, plain or gzipped, or of "digits" and "digits-labels" inside the program. */
+unsigned char *idx_read(const char *path, int *ndim, int64_t shape[4]);
 
 /* ---- Pictures and pages (png.c, svg.c, html.c) --------------------------------------------------------------- */
 

@@ -1,68 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* DATA of the command line: toy sets, IDX and NPY files, labels and conditions beside them. */
 #include "cli.h"
-#include "digits.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <zlib.h>
 
 static bool ends_with(const char *text, const char *end) {
   size_t n = strlen(text), m = strlen(end);
   return n >= m && !strcmp(text + n - m, end);
-}
-
-static uint32_t big_endian(const unsigned char *b) {
-  return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
-/* "digits" and "digits-labels" are inside the program; anything else is a file. */
-static gzFile idx_open(const char *path) {
-  bool labels = !strcmp(path, "digits-labels");
-  if (!labels && strcmp(path, "digits") != 0) return gzopen(path, "rb");
-  FILE *scratch = tmpfile();
-  size_t size = labels ? digits_labels_size : digits_images_size;
-  if (!scratch || fwrite(labels ? digits_labels : digits_images, 1, size, scratch) != size || fflush(scratch) != 0)
-    die("%s: no temporary file", path);
-  rewind(scratch);
-  int fd = dup(fileno(scratch));
-  fclose(scratch);
-  return gzdopen(fd, "rb");
-}
-
-/* IDX, plain or gzipped (zlib's gz functions read both): bytes only. */
-static unsigned char *idx_read(const char *path, int *ndim, int64_t shape[4]) {
-  gzFile file = idx_open(path);
-  if (!file) die("%s: cannot be opened", path);
-  unsigned char head[4 + 4 * 4];
-  if (gzread(file, head, 4) != 4 || head[0] || head[1]) die("%s: not an IDX file", path);
-  if (head[2] != 8) die("%s: IDX element type 0x%02x, only bytes (0x08) are read", path, head[2]);
-  *ndim = head[3];
-  if (*ndim < 1 || *ndim > 4) die("%s: %d dimensions, expected 1..4", path, *ndim);
-  if (gzread(file, head + 4, 4 * (unsigned)*ndim) != 4 * *ndim) die("%s: cut off in its header", path);
-  uint64_t count = 1;
-  for (int i = 0; i < *ndim; i++) {
-    shape[i] = big_endian(head + 4 + 4 * i);
-    if (shape[i] == 0) die("%s: dimension %d is 0", path, i);
-    if (__builtin_mul_overflow(count, (uint64_t)shape[i], &count) || count > (uint64_t)1 << 36)
-      die("%s: more than 2^36 elements", path);
-  }
-  /* A header may promise more than the file holds: take memory as the bytes come. */
-  unsigned char *bytes = NULL;
-  for (uint64_t have = 0; have < count;) {
-    uint64_t want = count - have < (16u << 20) ? count - have : 16u << 20;
-    unsigned char *grown = realloc(bytes, have + want);
-    if (!grown) die("%s: no memory for %llu bytes", path, (unsigned long long)(have + want));
-    bytes = grown;
-    int got = gzread(file, bytes + have, (unsigned)want);
-    if (got <= 0)
-      die("%s: holds %llu elements, its header says %llu", path, (unsigned long long)have, (unsigned long long)count);
-    have += (uint64_t)got;
-  }
-  if (gzgetc(file) != -1) die("%s: bytes after the last of %llu elements", path, (unsigned long long)count);
-  if (gzclose_r(file) != Z_OK) die("%s: damaged gzip stream", path);
-  return bytes;
 }
 
 static void read_labels(struct set *set, const char *path) {

@@ -17,7 +17,7 @@ static const struct command {
     {"fit", cmd_fit, "fit Bezier control points to trajectories"},
     {"compare", cmd_compare, "every metric between two sets"},
     {"eval", cmd_eval, "metrics of a model against data, per number of evaluations"},
-    {"inspect", cmd_inspect, "what a .bzd file holds; with --verify every byte is checked"},
+    {"inspect", cmd_inspect, "what a .bzd or tensor file holds; with --verify every byte is checked"},
     {"bench", cmd_bench, "time the reference work"},
     {"study", cmd_study, "an experiment of docs/results.md, end to end"},
 };
