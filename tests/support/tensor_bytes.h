@@ -13,8 +13,12 @@ typedef struct bytes {
   size_t size;
 } bytes;
 
+/* Room is the power of 2 above the size, so that adding many small pieces copies each byte only a few times. */
 static inline void bytes_add(bytes *b, const void *data, size_t n) {
-  b->data = realloc(b->data, b->size + n + 1);
+  size_t room = 1, needed = 1;
+  while (room <= b->size) room *= 2;
+  while (needed <= b->size + n) needed *= 2;
+  if (!b->data || needed > room) b->data = realloc(b->data, needed);
   if (n > 0) memcpy(b->data + b->size, data, n);
   b->size += n;
 }
@@ -41,7 +45,6 @@ static inline bytes bytes_of(const bzdi_tensors *tensors, int32_t format) {
   return b;
 }
 
-/* The buffer is copied to the end of a block of its own size, so that a read beyond it is seen. */
 static inline bzd_status bytes_open(const bzd_context *context, const bytes *b, int32_t format,
                                     const bzdi_limits *limits, bzdi_tensors **out) {
   bzdi_reader reader;
@@ -81,7 +84,7 @@ static inline bzd_status bytes_judge(const bzd_context *context, const bytes *b,
     bzdi_release(context_);                                                                                            \
   } while (0)
 
-/* Every shorter file, then every flipped bit: refused, or loaded whole; never a byte kept. Returns how many flips load.
+/* Every shorter file, then every flipped bit, in blocks of their own size: refused, or loaded whole; never a byte kept. Returns how many flips load.
  */
 static inline int bytes_damage(const bytes *good, int32_t format) {
   heap h = {0};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Limits, and bytes in and out for checkpoints and tensors. */
 #include "api/io.h"
 
 #include "api/api.h"
