@@ -10,15 +10,15 @@
 
 typedef struct bytes {
   unsigned char *data;
-  size_t size;
+  size_t size, room; /* room 0: a block of exactly this size */
 } bytes;
 
-/* Room is the power of 2 above the size, so that adding many small pieces copies each byte only a few times. */
+/* Doubles, so that adding many small pieces copies each byte only a few times. */
 static inline void bytes_add(bytes *b, const void *data, size_t n) {
-  size_t room = 1, needed = 1;
-  while (room <= b->size) room *= 2;
-  while (needed <= b->size + n) needed *= 2;
-  if (!b->data || needed > room) b->data = realloc(b->data, needed);
+  if (b->size + n >= b->room) {
+    b->room = 2 * (b->size + n) + 16;
+    b->data = realloc(b->data, b->room);
+  }
   if (n > 0) memcpy(b->data + b->size, data, n);
   b->size += n;
 }
@@ -30,7 +30,7 @@ static inline void bytes_number(bytes *b, uint64_t value, int size) {
 }
 static inline bytes bytes_free(bytes *b) {
   free(b->data);
-  return *b = (bytes){NULL, 0};
+  return *b = (bytes){NULL, 0, 0};
 }
 
 static inline bzd_status bytes_write(void *user, const void *data, size_t n) {
@@ -39,7 +39,7 @@ static inline bzd_status bytes_write(void *user, const void *data, size_t n) {
 }
 
 static inline bytes bytes_of(const bzdi_tensors *tensors, int32_t format) {
-  bytes b = {NULL, 0};
+  bytes b = {NULL, 0, 0};
   bzdi_writer writer = {bytes_write, &b};
   OK(bzdi_tensors_write(tensors, format, &writer));
   return b;
@@ -84,8 +84,8 @@ static inline bzd_status bytes_judge(const bzd_context *context, const bytes *b,
     bzdi_release(context_);                                                                                            \
   } while (0)
 
-/* Every shorter file, then every flipped bit, in blocks of their own size: refused, or loaded whole; never a byte kept. Returns how many flips load.
- */
+/* Every shorter file, then every flipped bit, in blocks of their own size: refused, or loaded whole; never a byte kept.
+ * Returns how many flips load. */
 static inline int bytes_damage(const bytes *good, int32_t format) {
   heap h = {0};
   bzd_context *context = models_context(&h, 1);
@@ -93,14 +93,14 @@ static inline int bytes_damage(const bytes *good, int32_t format) {
   int loads = 0;
   OK(bytes_judge(context, good, format));
   for (size_t size = 0; size < good->size; size++) {
-    bytes cut = {malloc(size + 1), size};
+    bytes cut = {malloc(size + 1), size, 0};
     memcpy(cut.data, good->data, size);
-    bytes exact = {realloc(cut.data, size ? size : 1), size};
+    bytes exact = {realloc(cut.data, size ? size : 1), size, 0};
     if (bytes_judge(context, &exact, format) == BZD_OK) fail_msg("%d of %d bytes load", (int)size, (int)good->size);
     if (atomic_load(&h.live) != live) fail_msg("cut to %d: memory kept", (int)size);
     free(exact.data);
   }
-  bytes flipped = {malloc(good->size), good->size};
+  bytes flipped = {malloc(good->size), good->size, 0};
   for (size_t bit = 0; bit < 8 * good->size; bit++) {
     memcpy(flipped.data, good->data, good->size);
     flipped.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
@@ -115,7 +115,7 @@ static inline int bytes_damage(const bytes *good, int32_t format) {
 
 /* Bytes after the good file too. */
 static inline void bytes_longer(const bytes *good, int32_t format) {
-  bytes longer = {NULL, 0};
+  bytes longer = {NULL, 0, 0};
   bytes_add(&longer, good->data, good->size);
   bytes_text(&longer, "x");
   REFUSED(BZD_E_CORRUPT, "", longer, format);

@@ -12,7 +12,7 @@
 #include <zlib.h>
 
 static bytes make(int type, int ndim, const uint32_t *shape, const void *data, size_t size) {
-  bytes b = {NULL, 0};
+  bytes b = {NULL, 0, 0};
   const unsigned char head[4] = {0, 0, (unsigned char)type, (unsigned char)ndim};
   bytes_add(&b, head, 4);
   for (int i = 0; i < ndim; i++) {
@@ -26,7 +26,7 @@ static bytes make(int type, int ndim, const uint32_t *shape, const void *data, s
 
 /* One gzip member with these header flags. */
 static bytes gzip(const bytes *raw, int flags) {
-  bytes b = {NULL, 0};
+  bytes b = {NULL, 0, 0};
   const unsigned char head[10] = {0x1F, 0x8B, 8, (unsigned char)flags};
   unsigned char packed[4096];
   z_stream stream = {0};
@@ -85,7 +85,7 @@ static void test_values(void **state) {
 
 static void test_refused(void **state) {
   (void)state;
-  refuses(BZD_E_FORMAT, "too few", (bytes){calloc(3, 1), 3});
+  refuses(BZD_E_FORMAT, "too few", (bytes){calloc(3, 1), 3, 0});
   refuses(BZD_E_CORRUPT, "0x0a", make(10, 1, three, "abc", 3));
   refuses(BZD_E_CORRUPT, "0 dimensions", make(8, 0, NULL, "a", 1));
   refuses(BZD_E_UNSUPPORTED, "9 dimensions", make(8, 9, deep, "a", 1));

@@ -11,7 +11,7 @@
 
 /* Version major.0, the header as it is, size bytes of data. */
 static bytes make(int major, const char *header, const void *data, size_t size) {
-  bytes b = {NULL, 0};
+  bytes b = {NULL, 0, 0};
   bytes_text(&b, "\x93NUMPY");
   bytes_number(&b, (uint64_t)major, 2);
   bytes_number(&b, strlen(header), major == 1 ? 2 : 4);
@@ -43,7 +43,7 @@ static void test_written(void **state) {
   bzdi_tensors *tensors, *again;
   (void)state;
   OK(bzdi_tensors_new(NULL, &tensors));
-  bytes other = {NULL, 0};
+  bytes other = {NULL, 0, 0};
   bzdi_writer writer = {bytes_write, &other};
   FAILS(BZD_E_UNSUPPORTED, "not 0", bzdi_tensors_write(tensors, BZDI_FORMAT_NPY, &writer));
   OK(bzdi_tensors_add(tensors, "x", BZDI_EL_F32, 2, shape, zeros));

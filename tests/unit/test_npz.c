@@ -31,7 +31,7 @@ typedef struct file {
 } file;
 
 static bytes array_bytes(void) {
-  bytes b = {NULL, 0};
+  bytes b = {NULL, 0, 0};
   static const char header[] = "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }\n";
   bytes_text(&b, "\x93NUMPY\1");
   bytes_number(&b, 0, 1);
@@ -42,7 +42,7 @@ static bytes array_bytes(void) {
 }
 
 static void add(file *f, const member *m) {
-  bytes own = array_bytes(), packed = {NULL, 0};
+  bytes own = array_bytes(), packed = {NULL, 0, 0};
   const bytes *raw = m->raw ? m->raw : &own;
   uint32_t crc = bzdi_crc32(0, raw->data, raw->size);
   bzdi_buffer deflated = {.context = NULL};
@@ -256,7 +256,7 @@ static void test_entries(void **state) {
 
 static void test_members(void **state) {
   (void)state;
-  bytes longer = array_bytes(), other = {NULL, 0}, object = array_bytes();
+  bytes longer = array_bytes(), other = {NULL, 0, 0}, object = array_bytes();
   bytes_text(&longer, "d");
   bytes_text(&other, "no array at all");
   memcpy(strstr((char *)object.data + 10, "|u1"), "|O1", 3);
@@ -268,7 +268,7 @@ static void test_members(void **state) {
   /* Inflates to more, or to less, than it says. */
   bytes good = array_bytes();
   file f = {.count = 0};
-  bytes shorter = {good.data, good.size - 1};
+  bytes shorter = {good.data, good.size - 1, 0};
   const member more = {.name = "a.npy", .method = 8, .raw = &longer, .size = good.size, .descriptor = 1};
   const member less = {.name = "a.npy", .method = 8, .raw = &shorter, .size = good.size, .descriptor = 1};
   add(&f, &more);
@@ -307,7 +307,7 @@ static void test_ends(void **state) {
   f = one_member();
   refuses_file(BZD_E_CORRUPT, "end of the directory", finish(&f, 0, -1, ""));
   f = one_member();
-  bytes before = {NULL, 0}, b = finish(&f, 0, 0, ""); /* something in front of a whole file */
+  bytes before = {NULL, 0, 0}, b = finish(&f, 0, 0, ""); /* something in front of a whole file */
   bytes_text(&before, "PK\3\4");
   bytes_add(&before, b.data, b.size);
   bytes_free(&b);
@@ -339,7 +339,7 @@ static void test_ends(void **state) {
   free(copy);
   overlap.count = 2;
   refuses_file(BZD_E_CORRUPT, "overlaps", finish(&overlap, 0, 0, ""));
-  refuses_file(BZD_E_FORMAT, "not an NPZ", (bytes){calloc(50, 1), 50});
+  refuses_file(BZD_E_FORMAT, "not an NPZ", (bytes){calloc(50, 1), 50, 0});
 }
 
 static void test_limits(void **state) {

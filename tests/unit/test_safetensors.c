@@ -10,7 +10,7 @@
 #include "tensor_bytes.h"
 
 static bytes make(const char *header, size_t data) {
-  bytes b = {NULL, 0};
+  bytes b = {NULL, 0, 0};
   static const unsigned char zeros[64];
   bytes_number(&b, strlen(header), 8);
   bytes_text(&b, header);
@@ -69,7 +69,7 @@ static void test_written(void **state) {
   for (size_t i = sizeof expected - 1; i < length; i++) assert_int_equal(b.data[8 + i], ' ');
   FAILS(BZD_E_ARGUMENT, "already", bzdi_tensors_add(tensors, "a", BZDI_EL_F32, 0, NULL, &value));
   OK(bzdi_tensors_add(tensors, "__metadata__", BZDI_EL_F32, 0, NULL, &value));
-  bytes other = {NULL, 0};
+  bytes other = {NULL, 0, 0};
   bzdi_writer writer = {bytes_write, &other};
   FAILS(BZD_E_UNSUPPORTED, "__metadata__", bzdi_tensors_write(tensors, BZDI_FORMAT_SAFETENSORS, &writer));
   FAILS(BZD_E_UNSUPPORTED, "IDX", bzdi_tensors_write(tensors, BZDI_FORMAT_IDX, &writer));
