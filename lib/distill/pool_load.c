@@ -9,17 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static int64_t find(const bzdi_store *store, int64_t window, const char *part, char name[64]) {
-  snprintf(name, 64, BZDI_POOL_TENSOR, (long long)window, part);
-  return bzdi_store_find(store, name, BZDI_ROLE_PATHS);
-}
-
 /* ---- One window ---------------------------------------------------------------------------------------------- */
 
 static bzd_status read_floats(const bzdi_store *store, int64_t window, const char *part, void *room, int64_t count,
                               float *values) {
   char name[64];
-  BZDI_TRY(bzdi_store_read_in(store, find(store, window, part, name), room, values));
+  snprintf(name, sizeof name, BZDI_POOL_TENSOR, (long long)window, part);
+  BZDI_TRY(bzdi_store_read_in(store, bzdi_store_find(store, name, BZDI_ROLE_PATHS), room, values));
   for (int64_t i = 0; i < count; i++)
     if (!isfinite(values[i]))
       return bzdi_fail(BZD_E_CORRUPT, "tensor %s: element %lld is %g, expected finite", name, (long long)i,
@@ -91,17 +87,9 @@ static bzd_status read_plan(const bzdi_store *store, bzdi_pool_plan *plan) {
 static bzd_status check_tensor(const bzdi_store *store, int64_t window, const char *part, int32_t ndim,
                                const int64_t *shape) {
   char name[64];
-  int64_t at = find(store, window, part, name);
-  if (at < 0) return bzdi_fail(BZD_E_CORRUPT, "tensor %s is missing", name);
-  const bzdi_tensor *tensor = bzdi_store_tensor(store, at);
-  if (tensor->dtype != BZDI_DTYPE_F32 || tensor->ndim != ndim)
-    return bzdi_fail(BZD_E_CORRUPT, "tensor %s: dtype %d with %d dimensions, expected float32 with %d", name,
-                     (int)tensor->dtype, (int)tensor->ndim, (int)ndim);
-  for (int32_t i = 0; i < ndim; i++)
-    if (tensor->shape[i] != shape[i])
-      return bzdi_fail(BZD_E_CORRUPT, "tensor %s: dimension %d is %lld, expected %lld", name, (int)i,
-                       (long long)tensor->shape[i], (long long)shape[i]);
-  return BZD_OK;
+  int64_t at;
+  snprintf(name, sizeof name, BZDI_POOL_TENSOR, (long long)window, part);
+  return bzdi_store_find_f32(store, name, BZDI_ROLE_PATHS, ndim, shape, &at);
 }
 
 /* The index must hold the tensors before memory is taken by what the metadata say. */

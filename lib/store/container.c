@@ -167,11 +167,11 @@ int64_t bzdi_store_find(const bzdi_store *store, const char *name, int32_t role)
   return found ? place : -1;
 }
 
-bzd_status bzdi_store_read_f32(const bzdi_store *store, const char *name, int32_t role, int32_t ndim,
-                               const int64_t *shape, float *dst) {
-  int64_t at = bzdi_store_find(store, name, role);
-  if (at < 0) return bzdi_fail(BZD_E_CORRUPT, "tensor %s of role %d is missing", name, (int)role);
-  const bzdi_tensor *tensor = bzdi_store_tensor(store, at);
+bzd_status bzdi_store_find_f32(const bzdi_store *store, const char *name, int32_t role, int32_t ndim,
+                               const int64_t *shape, int64_t *at) {
+  *at = bzdi_store_find(store, name, role);
+  if (*at < 0) return bzdi_fail(BZD_E_CORRUPT, "tensor %s of role %d is missing", name, (int)role);
+  const bzdi_tensor *tensor = bzdi_store_tensor(store, *at);
   if (tensor->dtype != BZDI_DTYPE_F32 || tensor->ndim != ndim)
     return bzdi_fail(BZD_E_CORRUPT, "tensor %s: dtype %d with %d dimensions, expected float32 with %d", name,
                      (int)tensor->dtype, (int)tensor->ndim, (int)ndim);
@@ -179,6 +179,13 @@ bzd_status bzdi_store_read_f32(const bzdi_store *store, const char *name, int32_
     if (tensor->shape[i] != shape[i])
       return bzdi_fail(BZD_E_CORRUPT, "tensor %s: dimension %d is %lld, expected %lld", name, (int)i,
                        (long long)tensor->shape[i], (long long)shape[i]);
+  return BZD_OK;
+}
+
+bzd_status bzdi_store_read_f32(const bzdi_store *store, const char *name, int32_t role, int32_t ndim,
+                               const int64_t *shape, float *dst) {
+  int64_t at;
+  BZDI_TRY(bzdi_store_find_f32(store, name, role, ndim, shape, &at));
   return bzdi_store_read(store, at, dst);
 }
 

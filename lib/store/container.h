@@ -90,7 +90,10 @@ size_t bzdi_store_room(void);
 bzd_status bzdi_store_read_in(const bzdi_store *store, int64_t i, void *room, void *dst);
 /* 1: more key-values come when the store is written, see bzdi_maker. */
 int bzdi_store_unfinished(const bzdi_store *store);
-/* Finds (name, role), demands dtype f32 and this shape, reads. BZD_E_CORRUPT naming tensor and numbers. */
+/* Index of (name, role), which must be of dtype f32 and this shape; BZD_E_CORRUPT naming tensor and numbers. */
+bzd_status bzdi_store_find_f32(const bzdi_store *store, const char *name, int32_t role, int32_t ndim,
+                               const int64_t *shape, int64_t *at);
+/* Finds it so, and reads it. */
 bzd_status bzdi_store_read_f32(const bzdi_store *store, const char *name, int32_t role, int32_t ndim,
                                const int64_t *shape, float *dst);
 

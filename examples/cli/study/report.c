@@ -43,6 +43,11 @@ void report_row(struct report *report, bool first, int count, const char *const 
 
 void report_end_table(struct report *report) { text_add(&report->html, "</table>\n"); }
 
+void report_claim(struct report *report, const char *what, const char *figures, const char *verdict) {
+  const char *cells[] = {what, figures, verdict};
+  report_row(report, false, 3, cells);
+}
+
 void report_plot(struct report *report, const char *name, struct text *svg) {
   char path[4096];
   snprintf(path, sizeof path, "%s/%s.svg", report->out, name);

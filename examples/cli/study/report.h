@@ -19,6 +19,8 @@ void report_heading(struct report *report, const char *text);
 void report_text(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void report_row(struct report *report, bool first, int count, const char *const *cells);
 void report_end_table(struct report *report);
+/* A row of a table of claims. */
+void report_claim(struct report *report, const char *what, const char *figures, const char *verdict);
 /* An SVG into the page and as OUT/NAME.svg beside the Markdown; takes svg. */
 void report_plot(struct report *report, const char *name, struct text *svg);
 
