@@ -190,8 +190,8 @@ static void sample_flow(machine *m) {
   c.steps = 1 + input_u8(&m->in) % 2;
   c.max_steps = 50;
   c.units = input_u8(&m->in) % 2;
-  int64_t n = rows(m);
   bzd_flow_info info = flow_info(m, flow);
+  int64_t n = rows(m);
   const float *cond = info.cond_dim && input_u8(&m->in) % 2 ? floats : NULL;
   if (cond && input_u8(&m->in) % 2) c.guidance = 2;
   done(m, bzd_flow_sample(flow, &c, n, NULL, cond, out, NULL));
@@ -200,8 +200,6 @@ static void sample_flow(machine *m) {
 static void evaluate_flow(machine *m) {
   const bzd_flow *flow = take(m, FLOW);
   int64_t n = rows(m);
-  bzd_flow_info info = flow_info(m, flow);
-  (void)info;
   if (input_u8(&m->in) % 2)
     done(m, bzd_flow_velocity(flow, n, floats, floats + 512, NULL, 1, out));
   else
