@@ -47,7 +47,8 @@ typedef struct input { /* past its end it reads as 0 */
 static inline void input_bytes(input *in, void *to, size_t size) {
   size_t n = size < in->left ? size : in->left;
   memset(to, 0, size);
-  if (n > 0) memcpy(to, in->at, n);
+  if (n == 0) return;
+  memcpy(to, in->at, n);
   in->at += n;
   in->left -= n;
 }

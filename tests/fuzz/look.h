@@ -182,10 +182,9 @@ static inline bzd_status look_tensors(const bzd_tensors *tensors, unsigned char 
     bzd_status status = bzd_tensors_read(tensors, i, data, room);
     SANE(status);
     if (status != BZD_OK) whole = status;
-    int64_t count = 1;
-    for (int32_t k = 0; k < tensor.ndim; k++) count *= tensor.shape[k];
-    if (count <= (int64_t)(room / sizeof(float)))
-      CHECK(bzd_tensors_read_f32(tensors, i, (float *)(void *)data, (size_t)count) == status);
+    const char *digits = tensor.dtype + strcspn(tensor.dtype, "123468");
+    uint64_t count = tensor.raw_bytes / (*digits ? (uint64_t)atoi(digits) / 8 : 1);
+    if (count <= room / sizeof(float)) CHECK(bzd_tensors_read_f32(tensors, i, (float *)(void *)data, count) == status);
   }
   for (int64_t i = 0; i < info.texts; i++) {
     const char *key, *value, *found;

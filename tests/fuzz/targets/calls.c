@@ -270,7 +270,7 @@ static void tensors_out(machine *m) {
 static void tensors_add(machine *m) {
   bzd_tensors *tensors = take(m, TENSORS);
   char name[3] = {(char)('a' + input_u8(&m->in) % 3), 0, 0};
-  int64_t shape[2] = {input_u8(&m->in) % 4, input_u8(&m->in) % 4}, at;
+  int64_t shape[3] = {input_u8(&m->in) % 4, input_u8(&m->in) % 4, 2}, at;
   SANE(bzd_tensors_add(tensors, name, input_u8(&m->in) % 2 ? "f32" : "bf16", input_u8(&m->in) % 4, shape, floats));
   SANE(bzd_tensors_set_text(tensors, name, input_u8(&m->in) % 2 ? "text" : NULL));
   bzd_status status = bzd_tensors_find(tensors, name, &at);
