@@ -61,6 +61,7 @@ fuzz_libfuzzer() { # target
   [ -n "$seeds" ] && [ -d "build/fuzz/seeds/$1" ] && set -- "$@" "build/fuzz/seeds/$1"
   name=$1
   shift
+  : >"$out/$name.log"
   ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 "$bin/fuzz_$name" -max_total_time="$seconds" -max_len=4096 \
     -print_final_stats=1 -timeout=20 -rss_limit_mb=2048 -artifact_prefix="$findings/$name-" "$@" \
     >"$out/$name.log" 2>&1

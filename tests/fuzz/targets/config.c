@@ -25,10 +25,10 @@ static void fill(input *in) {
     labels[i] = input_i32(in);
   }
 }
-/* Of a struct that the caller never initialised, or only a part of. */
+/* Of a struct that was never initialised, or of another version. */
 static uint32_t struct_size(input *in, uint32_t size) {
   uint8_t kind = input_u8(in);
-  return kind < 250 ? size : kind < 253 ? size - 8 : input_u16(in);
+  return kind < 250 ? size : kind < 253 ? size - 8 : kind == 253 ? 0 : kind == 254 ? 7 : 4097;
 }
 
 #define CREATED(status, object)                                                                                        \
@@ -48,7 +48,7 @@ static void flow(input *in) {
   c.dim = small(in, 8);
   c.cond_dim = small(in, 4) - 1;
   c.width = small(in, 16);
-  c.time_features = 2 * (int32_t)small(in, 4) + (input_u8(in) > 250);
+  c.time_features = (int32_t)small(in, 8);
   c.item_ndim = (int32_t)small(in, 5) - 1;
   for (int i = 0; i < 4; i++) c.item_shape[i] = small(in, 3);
   c.seed = input_u64(in);
@@ -217,7 +217,8 @@ static void grid(input *in) {
   c.candidates = (int32_t)small(in, 8);
   if (c.candidates > 16 && c.candidates <= 256) c.candidates = 16;
   c.reserved = input_u8(in) > 250;
-  c.rows = 15 + small(in, 3);
+  c.rows = small(in, 3);
+  if (c.rows < 4) c.rows += 15;
   if (c.rows > 32 && c.rows <= 1 << 20) c.rows = 32;
   c.seed = input_u64(in);
   SANE(bzd_flow_choose_grid(flow, &c, grid, &error));
@@ -241,7 +242,8 @@ static void ensemble(input *in) {
   c.fixed = array(in, doubles, 3);
   c.guidance = input_u8(in) % 4 ? NULL : doubles + 3;
   c.validation = input_u8(in) % 4 ? validation : NULL;
-  c.validation_count = 15 + small(in, 4);
+  c.validation_count = small(in, 4);
+  if (c.validation_count < 5) c.validation_count += 15;
   if (c.validation_count > 64 && c.validation_count <= (INT64_C(1) << 31)) c.validation_count = 64;
   c.bins = (int32_t)small(in, 8);
   if (input_u8(in) % 2) c.temperature = input_f64(in);
