@@ -18,7 +18,7 @@ rm -f $out/*.profraw
 set --
 for t in $targets; do
   LLVM_PROFILE_FILE=$out/$t.profraw $out/tests/fuzz/fuzz_"$t" tests/fuzz/corpus/"$t" >/dev/null
-  set -- "$@" -object $out/tests/fuzz/fuzz_"$t"
+  set -- "$@" ${1:+-object} $out/tests/fuzz/fuzz_"$t" # all but the first
 done
 llvm-profdata merge -o $out/all.profdata $out/*.profraw
 llvm-cov export -summary-only -instr-profile $out/all.profdata "$@" lib/store/*.c >$out/summary.json
