@@ -161,11 +161,11 @@ static inline const bzd_limits *fuzz_limits(void) {
   static bzd_limits limits;
   if (limits.struct_size == 0) {
     CHECK(bzd_limits_init(&limits, sizeof limits) == BZD_OK);
-    limits.max_file = 1 << 18;
+    limits.max_file = 1 << 14;
     limits.max_raw = 600000; /* more than two blocks */
-    limits.max_index = 1 << 16;
-    limits.max_tensors = 100;
-    limits.max_meta = 200;
+    limits.max_index = 1 << 13;
+    limits.max_tensors = 24;
+    limits.max_meta = 64;
   }
   return &limits;
 }

@@ -122,6 +122,9 @@ for t in $targets; do
     [ -n "$seeds" ] && [ -d "build/fuzz/seeds/$t" ] && set -- "$@" "build/fuzz/seeds/$t"
     "$bin/fuzz_$t" -merge=1 -max_len=4096 -rss_limit_mb=2048 "$work/$t.min" "$@" >"$out/$t.merge.log" 2>&1 ||
       { tail -n 20 "$out/$t.merge.log"; exit 1; }
+    for made in "tests/fuzz/corpus/$t"/made-* ${seeds:+"build/fuzz/seeds/$t"/made-*}; do
+      [ ! -e "$made" ] || cp "$made" "$work/$t.min/" # hand-made ones stay
+    done
     rm -rf "tests/fuzz/corpus/$t"
     mv "$work/$t.min" "tests/fuzz/corpus/$t"
   fi

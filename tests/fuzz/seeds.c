@@ -12,6 +12,7 @@
 enum { ROOM = 1 << 18 };
 static const char *folder;
 static int written;
+static const char *kind = "seed"; /* "made" ones stay in the corpora, whatever they cover */
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most) { /* named by the repairing mutator, never called */
   (void)data, (void)most;
@@ -22,7 +23,7 @@ static void put(const char *target, const void *data, size_t size) {
   char path[4096];
   snprintf(path, sizeof path, "%s/%s", folder, target);
   mkdir(path, 0777);
-  snprintf(path, sizeof path, "%s/%s/seed-%06d", folder, target, written++);
+  snprintf(path, sizeof path, "%s/%s/%s-%06d", folder, target, kind, written++);
   FILE *file = fopen(path, "wb");
   if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0) {
     perror(path);
@@ -39,11 +40,11 @@ static void put_after(const char *target, const void *head, size_t head_size, co
 }
 
 /* The file itself, and with every allocation refused in turn. */
-static void put_refused(int kind, const void *data, size_t size) {
+static void put_refused(int how, const void *data, size_t size) {
   static int files;
-  if (kind < 2 && files++ % 5) return; /* one in five: each is many inputs */
+  if (how < 2 && files++ % 5) return; /* one in five: each is many inputs */
   for (int first = 0; first < 400; first++) {
-    unsigned char head[4] = {(unsigned char)kind, (unsigned char)first, (unsigned char)(first >> 8), 0};
+    unsigned char head[4] = {(unsigned char)how, (unsigned char)first, (unsigned char)(first >> 8), 0};
     static unsigned char both[ROOM + 4];
     memcpy(both, head, 4);
     memcpy(both + 4, data, size);
@@ -144,9 +145,9 @@ static void save(bzd_checkpoint *checkpoint) {
 
 static void checkpoints(void) {
   bzd_checkpoint *checkpoint;
-  for (int32_t kind = BZD_FLOW_VELOCITY; kind <= BZD_FLOW_ENDPOINT; kind++) {
-    bzd_flow *flow = fuzz_flow(NULL, kind, 2, kind - 1);
-    if (kind > 1) OK(bzd_flow_set_metadata(flow, "key", "value"));
+  for (int32_t k = BZD_FLOW_VELOCITY; k <= BZD_FLOW_ENDPOINT; k++) {
+    bzd_flow *flow = fuzz_flow(NULL, k, 2, k - 1);
+    if (k > 1) OK(bzd_flow_set_metadata(flow, "key", "value"));
     OK(bzd_checkpoint_from_flow(flow, &checkpoint));
     save(checkpoint);
     bzd_flow_destroy(flow);
@@ -231,7 +232,7 @@ static void stores(void) {
 
 static void put_tensors(const char *target, const void *data, size_t n) {
   put(target, data, n);
-  if (n < 3000) put_refused(1, data, n);
+  if (n < 3000 && *kind == 's') put_refused(1, data, n);
 }
 
 static void tensor_files(void) {
@@ -264,7 +265,7 @@ static void tensor_files(void) {
 }
 
 static void npy(const char *version, const char *header, size_t data) {
-  unsigned char bytes[400] = "\x93NUMPY";
+  static unsigned char bytes[8500] = "\x93NUMPY";
   size_t length = strlen(header), at = version[0] == 1 ? 10 : 12;
   bytes[6] = (unsigned char)version[0], bytes[7] = 0;
   bzdi_put32(bytes + 8, (uint32_t)length);
@@ -274,8 +275,9 @@ static void npy(const char *version, const char *header, size_t data) {
 }
 
 static void json(const char *header, size_t data) {
-  unsigned char bytes[600] = {0};
+  static unsigned char bytes[12100];
   size_t length = strlen(header);
+  memset(bytes, 0, sizeof bytes);
   bzdi_put64(bytes, length);
   memcpy(bytes + 8, header, length);
   put_tensors("safetensors", bytes, 8 + length + data);
@@ -389,8 +391,8 @@ static void programs(void) {
     for (size_t k = 0; k < n; k++) bytes[k] = (unsigned char)(repair_next(&state) >> 9 & (i % 2 ? 255 : 63));
     put(targets[i % 5], bytes, n);
   }
-  for (int kind = 0; kind < 64; kind++)
-    if (kind % 4 > 1) put_refused(kind, "", 0);
+  for (int how = 0; how < 64; how++)
+    if (how % 4 > 1) put_refused(how, "", 0);
   /* Blocks whose planes are deflated. */
   bzdi_coder *coder;
   OK(bzdi_coder_new(NULL, &coder));
@@ -413,6 +415,210 @@ static void programs(void) {
   bzdi_coder_free(coder);
 }
 
+/* ---- What fuzzing does not find ------------------------------------------------------------------------------ */
+
+/* A name or text that many bytes long, or so many of them. */
+static void made_json(void) {
+  static char text[12000];
+  static const char *const headers[] = {
+      "{\"__metadata__\":{\"a\":\"x\",\"a\":\"y\"}}",
+      "{\"t\":{\"dtype\":\"U8\",\"shape\":[99999999999999999999],\"data_offsets\":[0,1]}}",
+      "{\"t\":{\"dtype\":\"U8\",\"shape\":[18446744073709551616],\"data_offsets\":[0,1]}}",
+      "{\"t\":{\"dtype\":\"U8\",\"shape\":[9223372036854775808],\"data_offsets\":[0,1]}}",
+      "{\"t\":{\"dtype\":\"U8\",\"shape\":[4611686018427387904,8],\"data_offsets\":[0,1]}}",
+      "{\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,0]}}",
+      "{\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,0]}}",
+      "{\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1e1]}}",
+      "{\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1E1]}}",
+      "{\"\\u1\"}",
+      "{\"\\ud800\":",
+      "{\"\\ud800\\x0000\":{}}",
+      "{\"\\ud800a\\u0000\":{}}",
+      "{\"\\udc00\\udc00\":{}}",
+      "{\"\\ud800\\u0041\":{}}",
+      "{\"\\ud800\\ue000\":{}}",
+      "{\"\\uD83D\\uDE00\\uAbCd\":{}}",
+      "{\"\\u00g0\":{}}",
+      "{\"__metadata__\":{\"a\xE0\xA0\x80\xED\x80\x80\xEE\x80\x80\xF0\x90\x80\x80\xF4\x80\x80\x80\xF1\x80\x80\x80\":"
+      "\"b\"}}",
+      "{\"\xE0\x80\x80\":{}}",
+      "{\"\xED\xA0\x80\":{}}",
+      "{\"\xF0\x80\x80\x80\":{}}",
+      "{\"\xF4\x90\x80\x80\":{}}",
+      "{\"\xC1\x80\":{}}",
+      "{\"\xF5\x80\x80\x80\":{}}",
+      "{\"\xE1\x80",
+  };
+  for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) json(headers[i], 1);
+  for (int many = 20; many <= 70; many += 50) { /* 20 make lists grow, 70 pass the limit */
+    size_t at = (size_t)snprintf(text, sizeof text, "{\"__metadata__\":{");
+    for (int i = 0; i < many; i++)
+      at += (size_t)snprintf(text + at, sizeof text - at, "%s\"%d\":\"\"", i ? "," : "", i);
+    snprintf(text + at, sizeof text - at, "}}");
+    json(text, 0);
+    at = (size_t)snprintf(text, sizeof text, "{");
+    for (int i = 0; i < many; i++)
+      at += (size_t)snprintf(text + at, sizeof text - at,
+                             "%s\"%d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}", i ? "," : "", i);
+    snprintf(text + at, sizeof text - at, "}");
+    json(text, 0);
+  }
+  memset(text, ' ', 8300);
+  memcpy(text, "{}", 2);
+  text[8300] = 0;
+  json(text, 0);
+}
+
+static void made_npy(void) {
+  static char header[8400];
+  npy("\1", "{'descr': '|S3', 'fortran_order': False, 'shape': (2,), }\n", 6);
+  npy("\1", "{'descr': '|a3', 'fortran_order': False, 'shape': (2,), }\n", 6);
+  npy("\1", "{'descr': '', 'fortran_order': False, 'shape': (2,), }\n", 6);
+  npy("\1", "{'descr': 'O', 'fortran_order': False, 'shape': (2,), }\n", 6);
+  npy("\1", "{'descr': '=f4', 'fortran_order': False, 'shape': (2,), }\n", 8);
+  npy("\1", "{'descr': '|f4', 'fortran_order': False, 'shape': (2,), }\n", 8);
+  npy("\1", "{'descr': '<f4', 'fortran_order': False, 'shape': (18446744073709551616,), }\n", 0);
+  npy("\1", "{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775808,), }\n", 0);
+  npy("\1", "{'descr': '<f4', 'fortran_order': True, 'shape': (0, 3), }\n", 0);
+  npy("\1", "{'descr': '<f4', 'fortran_order': True, 'shape': (01,), }\n", 4);
+  memset(header, ' ', sizeof header - 1);
+  npy("\1", header, 0);
+}
+
+/* A flow's tensors in another type of numbers. */
+static void made_flow(void) {
+  static const char *const dtypes[] = {"f16", "bf16", "f64", "i32"};
+  static const unsigned char zeros[4096];
+  bzd_flow *flow = fuzz_flow(NULL, BZD_FLOW_VELOCITY, 1, 0);
+  bzd_tensors *from, *to;
+  const char *text;
+  OK(bzd_tensors_from_flow(flow, &from));
+  OK(bzd_tensors_get_text(from, "bezdist", &text));
+  for (int d = 0; d < 4; d++) {
+    bzd_tensors_info info = {.struct_size = sizeof info};
+    OK(bzd_tensors_create(NULL, &to));
+    OK(bzd_tensors_set_text(to, "bezdist", text));
+    OK(bzd_tensors_get_info(from, &info));
+    for (int64_t i = 0; i < info.count; i++) {
+      bzd_tensor_info tensor = {.struct_size = sizeof tensor};
+      OK(bzd_tensors_get(from, i, &tensor));
+      OK(bzd_tensors_add(to, tensor.name, dtypes[d], tensor.ndim, tensor.shape, zeros));
+    }
+    OK(bzd_tensors_write_buffer(to, file, sizeof file, &size, BZD_FORMAT_SAFETENSORS));
+    put_tensors("safetensors", file, size);
+    bzd_tensors_destroy(to);
+  }
+  bzd_tensors_destroy(from);
+  bzd_flow_destroy(flow);
+}
+
+static void made_npz(void) {
+  static const unsigned char zeros[700000];
+  const int64_t large = 175000, one = 1;
+  char name[100];
+  bzd_tensors *tensors;
+  for (int which = 0; which < 5; which++) {
+    OK(bzd_tensors_create(NULL, &tensors));
+    if (which == 0) OK(bzd_tensors_add(tensors, "large", "f32", 1, &large, zeros));
+    for (int i = 0; (which == 1 && i < 20) || (which == 2 && i < 30); i++) {
+      snprintf(name, sizeof name, "%d", i);
+      OK(bzd_tensors_add(tensors, name, "u8", 1, &one, zeros));
+    }
+    if (which == 3) OK(bzd_tensors_add(tensors, "__metadata__", "u8", 1, &one, zeros));
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    if (which == 4) OK(bzd_tensors_add(tensors, name, "u8", 1, &one, zeros));
+    OK(bzd_tensors_write_buffer(tensors, file, sizeof file, &size, BZD_FORMAT_NPZ_DEFLATED));
+    put_tensors("npz", file, size);
+    bzd_tensors_destroy(tensors);
+  }
+  /* One plain member, then numbers of it changed one by one: signs, flags, lengths, offsets in all three records. */
+  OK(bzd_tensors_create(NULL, &tensors));
+  OK(bzd_tensors_add(tensors, "a", "u8", 1, &one, zeros));
+  OK(bzd_tensors_write_buffer(tensors, file, sizeof file, &size, BZD_FORMAT_NPZ));
+  bzd_tensors_destroy(tensors);
+  static const uint64_t values[] = {0, 1, 8, 0xFF, 0xFFFFFFFF};
+  for (size_t at = 0; at + 4 <= size; at += at == 34 ? size - 34 - 22 - 51 : 1)
+    for (size_t v = 0; v < 5; v++)
+      for (size_t width = 1; width <= 4; width *= 2) {
+        static unsigned char bad[ROOM];
+        memcpy(bad, file, size);
+        for (size_t i = 0; i < width; i++) bad[at + i] = (uint8_t)(values[v] >> 8 * i);
+        bzd_status status = bzd_tensors_open_buffer(NULL, bad, size, BZD_FORMAT_NPZ, fuzz_limits(), &tensors);
+        if (is_new(status)) put("npz", bad, size);
+        bzd_tensors_destroy(tensors);
+      }
+  memcpy(file + 30, "b.txt", 5); /* in both places */
+  memcpy(file + size - 22 - 5, "b.txt", 5);
+  put("npz", file, size);
+}
+
+/* Offsets that overflow; names that do not follow, in each way; more bytes than the limit. */
+static void made_bzd(void) {
+  static unsigned char bad[ROOM];
+  bzd_checkpoint *checkpoint;
+  bzd_flow *flow = fuzz_flow(NULL, BZD_FLOW_VELOCITY, 1, 0);
+  OK(bzd_checkpoint_from_flow(flow, &checkpoint));
+  OK(bzd_checkpoint_write_buffer(checkpoint, file, sizeof file, &size));
+  bzd_checkpoint_destroy(checkpoint);
+  bzd_flow_destroy(flow);
+  const unsigned checksums =
+      SKIP_SECTIONS | SKIP_NAMES | SKIP_SHAPES | SKIP_BLOCKS | SKIP_DATA | SKIP_ENTRIES | SKIP_TRAILER;
+  size_t tail = size - 64, record = repair_find(file, 64, size, "TENS") + 16,
+         block = repair_find(file, 64, size, "BLKS") + 16;
+  const struct {
+    size_t at;
+    int width;
+    uint64_t value;
+  } numbers[] = {{tail + 16, 8, UINT64_MAX},
+                 {tail + 24, 8, UINT64_MAX - 100},
+                 {tail + 24, 8, 1},
+                 {tail + 16, 8, 0},
+                 {tail + 24, 8, 9000},
+                 {tail + 36, 4, 25},
+                 {tail + 40, 8, 600001},
+                 {tail + 40, 8, 599999},
+                 {record, 4, 1},
+                 {record + 4, 4, UINT32_MAX},
+                 {record + 4, 4, 0},
+                 {record + 4, 4, 100000},
+                 {record + 16, 8, UINT64_MAX},
+                 {record + 16, 8, UINT64_C(1) << 62},
+                 {record + 24, 8, 7},
+                 {record + 88, 8, 2},
+                 {record + 80, 8, 1},
+                 {record + 96, 8, 5},
+                 {record + 108, 1, 1},
+                 {record + 10, 2, 2},
+                 {record + 12, 2, 0},
+                 {record + 12, 2, 7},
+                 {record + 14, 2, 9},
+                 {record + 8, 2, 3},
+                 {block, 4, 5},
+                 {block + 8, 4, 0x80000001},
+                 {block + 8, 4, 0x80000000},
+                 {block + 8, 4, 0x8000FFFF},
+                 {block + 24, 1, 1},
+                 {record + 8, 2, 6},
+                 {record + 8, 2, 2}};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    memcpy(bad, file, size);
+    for (int k = 0; k < numbers[i].width; k++) bad[numbers[i].at + (size_t)k] = (uint8_t)(numbers[i].value >> 8 * k);
+    put("index", bad, repair(bad, size, sizeof bad, checksums));
+  }
+  memcpy(bad, file, size);
+  bad[record + 104] ^= 1; /* checksum of a tensor */
+  put("load", bad, repair(bad, size, sizeof bad, checksums | SKIP_TENSOR_CRC));
+  memcpy(bad, file, size);
+  bad[64] ^= 1; /* of a block */
+  bzdi_put32(bad + tail + 60, bzdi_crc32(0, bad + tail, 60));
+  put("load", bad, size);
+  static const unsigned char refuse[2][4] = {{4, 0, 0, 0}, {4, 1, 0, 0}};
+  for (int i = 0; i < 2; i++) put_after("memory", refuse[i], 4, file, size);
+  static const unsigned char refuse_tensors[2][4] = {{5, 0, 0, 0}, {5, 1, 0, 0}};
+  for (int i = 0; i < 2; i++) put_after("memory", refuse_tensors[i], 4, "\x93NUMPY", 6);
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) return 2;
   folder = argv[1];
@@ -422,6 +628,12 @@ int main(int argc, char **argv) {
   tensor_files();
   hand_made();
   programs();
+  kind = "made";
+  made_json();
+  made_npy();
+  made_npz();
+  made_flow();
+  made_bzd();
   printf("%d seeds\n", written);
   return 0;
 }

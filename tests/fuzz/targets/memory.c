@@ -30,8 +30,16 @@ static void write_out(outcome *to, bzd_checkpoint *checkpoint) {
   *to = o;
 }
 
-/* Every object of a checkpoint in the input. */
-static outcome load(const bzd_context *context, const uint8_t *data, size_t size) {
+static int32_t read_bytes(void *user, uint64_t offset, void *to, size_t size) {
+  const input *in = user;
+  CHECK(offset <= in->left && size <= in->left - offset);
+  memcpy(to, in->at + offset, size);
+  return 0;
+}
+
+/* Every object of a checkpoint in the input, borrowed or read through a callback. */
+static outcome load(const bzd_context *context, const uint8_t *data, size_t size, int callback) {
+  input whole = {data, size};
   static bzd_source *source;
   outcome o = {BZD_OK, 0};
   bzd_checkpoint *checkpoint = NULL;
@@ -42,7 +50,8 @@ static outcome load(const bzd_context *context, const uint8_t *data, size_t size
   bzd_checkpoint_info info = {.struct_size = sizeof info};
   char id[65] = "";
   if (!source) source = fuzz_source(NULL);
-  STEP(bzd_checkpoint_open_buffer(context, data, size, fuzz_limits(), &checkpoint));
+  STEP(callback ? bzd_checkpoint_open_callback(context, read_bytes, &whole, size, fuzz_limits(), &checkpoint)
+                : bzd_checkpoint_open_buffer(context, data, size, fuzz_limits(), &checkpoint));
   STEP(bzd_checkpoint_get_info(checkpoint, &info));
   STEP(bzd_checkpoint_verify(checkpoint));
   STEP(bzd_checkpoint_content_id(checkpoint, id));
@@ -65,13 +74,15 @@ static outcome load(const bzd_context *context, const uint8_t *data, size_t size
 }
 
 /* Every tensor of a file in the input, and the file in every format. */
-static outcome read_tensors(const bzd_context *context, const uint8_t *data, size_t size) {
+static outcome read_tensors(const bzd_context *context, const uint8_t *data, size_t size, int callback) {
+  input whole = {data, size};
   static unsigned char bytes[600000] __attribute__((aligned(64)));
   outcome o = {BZD_OK, 0};
   bzd_tensors *tensors = NULL;
   bzd_tensors_info info = {.struct_size = sizeof info};
   bzd_flow *flow = NULL;
-  STEP(bzd_tensors_open_buffer(context, data, size, BZD_FORMAT_AUTO, fuzz_limits(), &tensors));
+  STEP(callback ? bzd_tensors_open_callback(context, read_bytes, &whole, size, 0, fuzz_limits(), &tensors)
+                : bzd_tensors_open_buffer(context, data, size, BZD_FORMAT_AUTO, fuzz_limits(), &tensors));
   STEP(bzd_tensors_get_info(tensors, &info));
   for (int64_t i = 0; o.status == BZD_OK && i < info.count; i++) {
     bzd_tensor_info tensor = {.struct_size = sizeof tensor};
@@ -186,8 +197,8 @@ static outcome distil(const bzd_context *context, uint8_t kind) {
 static outcome run(uint8_t kind, const input *in) {
   const bzd_context *context = fuzz_context();
   switch (kind % 4) {
-  case 0: return load(context, in->at, in->left);
-  case 1: return read_tensors(context, in->at, in->left);
+  case 0: return load(context, in->at, in->left, kind & 4);
+  case 1: return read_tensors(context, in->at, in->left, kind & 4);
   case 2: return train(context, kind / 4);
   default: return distil(context, kind / 4);
   }

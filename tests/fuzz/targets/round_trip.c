@@ -2,10 +2,20 @@
 /* Things made from the input's bytes, written, read and compared to the bit: tensors in every format, a store of any
  * types, a flow with its numbers and metadata. */
 #include "../look.h"
-#include "store/container.h"
+#include "store/layout.h"
 
 enum { ROOM = 1 << 17, MOST = 6, DATA = 512 };
 static unsigned char file[ROOM];
+
+/* One of a few, so that some come twice, or any. */
+static void take_name(input *in, char *name, size_t size) {
+  uint8_t how = input_u8(in);
+  memset(name, 0, size);
+  if (how < 192)
+    name[0] = (char)('a' + how % 4);
+  else
+    input_bytes(in, name, size - 1);
+}
 
 /* ---- Tensors ------------------------------------------------------------------------------------------------- */
 
@@ -52,8 +62,7 @@ static void tensors(input *in) {
         bytes = -1;
       if (bytes < 0 || bytes > DATA) bytes = -1, shape[k] = -1; /* must be refused */
     }
-    input_bytes(in, name, sizeof name - 1);
-    name[sizeof name - 1] = 0;
+    take_name(in, name, sizeof name);
     input_bytes(in, data, bytes > 0 ? (size_t)bytes : 0);
     bzd_status status = bzd_tensors_add(made, name, dtype, ndim, shape, data);
     CHECK(status == BZD_OK || status == BZD_E_ARGUMENT);
@@ -88,9 +97,9 @@ static bzd_status append(void *user, const void *data, size_t size) {
 
 static void set(bzdi_store *store, input *in) {
   char key[12], text[12];
-  input_bytes(in, key, sizeof key - 1);
+  take_name(in, key, sizeof key);
   input_bytes(in, text, sizeof text - 1);
-  key[sizeof key - 1] = text[sizeof text - 1] = 0;
+  text[sizeof text - 1] = 0;
   int section = input_u8(in) % 2, flags = input_u8(in) % 2;
   uint64_t bits = input_u64(in);
   double real;
@@ -118,10 +127,10 @@ static void stores(input *in) {
   for (int i = input_u8(in) % MOST; i > 0; i--) {
     int64_t shape[8];
     int32_t ndim = input_u8(in) % 7, dtype = input_u8(in) % 6 + 1, role = input_u8(in) % 6 + 1;
-    for (int32_t k = 0; k < ndim; k++) shape[k] = 1 + input_u8(in) % 2;
-    input_bytes(in, name, sizeof name - 1);
-    name[sizeof name - 1] = 0;
+    for (int32_t k = 0; k < ndim; k++) shape[k] = input_u8(in) % 16 == 15 ? input_i64(in) : 1 + k % 2;
+    take_name(in, name, sizeof name);
     input_bytes(in, data, input_u8(in) * 2u);
+    if (bzdi_shape_bytes(dtype, ndim, shape) > DATA) continue;
     bzd_status status = bzdi_store_add(made, name, role, dtype, ndim, shape, data);
     CHECK(status == BZD_OK || status == BZD_E_ARGUMENT);
   }
