@@ -25,7 +25,7 @@ llvm-cov export -summary-only -instr-profile $out/all.profdata "$@" lib/store/*.
 python3 - $out/summary.json <<'PYTHON'
 import json, sys
 
-total = [0, 0, 0, 0]
+total, loader = [0, 0, 0, 0], [0, 0, 0, 0]
 print("%-16s %12s %7s %14s %7s" % ("lib/store/", "lines", "", "branches", ""))
 def row(name, n):
     print("%-16s %5d of %4d %6.1f%% %6d of %5d %6.1f%%" % (name, n[0], n[1], 100 * n[0] / max(n[1], 1), n[2], n[3], 100 * n[2] / max(n[3], 1)))
@@ -33,7 +33,11 @@ for f in json.load(open(sys.argv[1]))["data"][0]["files"]:
     s = f["summary"]
     n = [s["lines"]["covered"], s["lines"]["count"], s["branches"]["covered"], s["branches"]["count"]]
     total = [a + b for a, b in zip(total, n)]
-    row(f["filename"].rsplit("/", 1)[1], n)
+    name = f["filename"].rsplit("/", 1)[1]
+    if name not in ("io.c", "write.c", "zip_write.c"):  # files and their faults have tests of their own; writers
+        loader = [a + b for a, b in zip(loader, n)]
+    row(name, n)
+row("loader", loader)
 row("all", total)
 PYTHON
 llvm-cov show -show-branches=count -instr-profile $out/all.profdata "$@" lib/store/*.c >$out/show.txt

@@ -234,23 +234,20 @@ static inline void repair_hostile(uint8_t *data, size_t size, uint32_t *state) {
   for (size_t i = 0; i < width; i++) data[at + i] = (uint8_t)(value >> 8 * i);
 }
 
-#ifdef FUZZ_AFL
-/* AFL++ mutates by itself; its post-process function repairs. */
-size_t afl_custom_post_process(void *state, uint8_t *data, size_t size, uint8_t **out);
-void *afl_custom_init(void *afl, unsigned seed);
-void afl_custom_deinit(void *state);
-void *afl_custom_init(void *afl, unsigned seed) { return (void)seed, afl; }
-void afl_custom_deinit(void *state) { (void)state; }
-size_t afl_custom_post_process(void *state, uint8_t *data, size_t size, uint8_t **out) {
-  enum { MOST = 1 << 16 };
+#ifdef __AFL_COMPILER
+/* AFL++ mutates by itself, so that the target repairs what it is given. */
+static inline const uint8_t *repair_input(const uint8_t *data, size_t *size) {
+  enum { MOST = 1 << 15 };
   static uint8_t copy[MOST];
-  (void)state;
-  uint32_t seed = bzdi_crc32(0, data, size) | 1;
-  if (size > MOST) return *out = data, size;
-  memcpy(copy, data, size);
-  return *out = copy, repair(copy, size, MOST, repair_skip(&seed));
+  uint32_t seed = bzdi_crc32(0, data, *size) | 1;
+  if (*size > MOST) return data;
+  memcpy(copy, data, *size);
+  *size = repair(copy, *size, MOST, repair_skip(&seed));
+  return copy;
 }
 #else
+static inline const uint8_t *repair_input(const uint8_t *data, size_t *size) { return (void)size, data; }
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {
   uint32_t state = seed * 2654435761u | 1;
   if (repair_next(&state) % 3 == 0)

@@ -51,7 +51,7 @@ static inline void repair_zip(uint8_t *data, size_t size) {
   bzdi_put32(data + end + 16, (uint32_t)directory);
 }
 
-#ifndef FUZZ_AFL
+#ifndef __AFL_COMPILER
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {
   size = LLVMFuzzerMutate(data, size, most);
   if (seed % 4) repair_zip(data, size);

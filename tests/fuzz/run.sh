@@ -4,7 +4,7 @@
 #   --minimise       afterwards the corpora are what adds coverage of seeds, old corpora and what was found
 #   --seeds          what seeds.c makes goes in first
 #   --jobs N         so many targets at once (1)
-#   --counts FILE    appends "target executions seconds engine date" for each target, to be added up
+#   --counts FILE    appends "target executions cpu-seconds engine date" for each target, to be added up
 #   --fast           without sanitizers: more executions, fewer kinds of findings
 #   --afl            AFL++ in place of libFuzzer, with the same targets
 #   --sum FILE       only adds up what --counts wrote
@@ -68,14 +68,8 @@ fuzz_libfuzzer() { # target
 }
 fuzz_afl() {
   rm -rf "$work/afl-$1"
-  library=
-  if grep -q 'repair.h' "tests/fuzz/targets/$1.c"; then
-    library=$top/$out/$1-repair.so
-    printf '#include "repair.h"\n' | clang -x c -std=gnu11 -O2 -fPIC -shared -DFUZZ_AFL -I tests/fuzz -I lib -I include - \
-      "$(find "$out" -name libbezdist_afl_repair.a 2>/dev/null || true)" -o "$library" 2>/dev/null || library=
-  fi
-  AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_CUSTOM_MUTATOR_LIBRARY=$library \
-    AFL_NO_AFFINITY=1 afl-fuzz -V "$seconds" -i "tests/fuzz/corpus/$1" -o "$work/afl-$1" -- "$bin/fuzz_$1" \
+  AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_NO_AFFINITY=1 \
+    afl-fuzz -V "$seconds" -i "tests/fuzz/corpus/$1" -o "$work/afl-$1" -- "$bin/fuzz_$1" \
     >"$out/$1.log" 2>&1 || return 1
   for crash in "$work/afl-$1"/default/crashes/id* "$work/afl-$1"/default/hangs/id*; do
     [ -e "$crash" ] && cp "$crash" "$findings/$1-$(basename "$crash")"
@@ -99,22 +93,29 @@ read_log() {
     [ -n "$executions" ] || executions=$(grep -oE '^#[0-9]+' "$log" | tail -n 1 | tr -d '#')
   fi
   executions=${executions:-0} edges=${edges:-0}
+  # Processor seconds: user and system, of the children.
+  cpu=$(tail -n 1 "$out/$1.times" | tr 'ms' '  ' | awk '{ printf "%d", $1 * 60 + $2 + $3 * 60 + $4 + 0.5 }')
 }
 
 running=0
 for t in $targets; do
   mkdir -p "tests/fuzz/corpus/$t"
-  fuzz_$engine "$t" &
+  (
+    code=0
+    fuzz_$engine "$t" || code=$?
+    times >"$out/$t.times"
+    exit $code
+  ) &
   running=$((running + 1))
   [ $running -lt "$jobs" ] || { wait; running=0; }
 done
 wait
 
 status=0
-printf '%-14s %12s %8s %10s %8s %8s %8s\n' target executions seconds per-second corpus edges findings
+printf '%-14s %11s %8s %6s %10s %7s %6s %8s\n' target executions seconds cpu per-cpu-s corpus edges findings
 for t in $targets; do
   read_log "$t"
-  [ "$found" -eq 0 ] || status=1
+  { [ "$found" -eq 0 ] && [ "$executions" -gt 0 ]; } || status=1
   if [ -n "$minimise" ] && [ $engine = libfuzzer ] && [ "$found" -eq 0 ]; then
     rm -rf "$work/$t.min"
     mkdir -p "$work/$t.min"
@@ -128,8 +129,8 @@ for t in $targets; do
     rm -rf "tests/fuzz/corpus/$t"
     mv "$work/$t.min" "tests/fuzz/corpus/$t"
   fi
-  printf '%-14s %12s %8s %10s %8s %8s %8s\n' "$t" "$executions" "$seconds" $((executions / (seconds > 0 ? seconds : 1))) \
+  printf '%-14s %11s %8s %6s %10s %7s %6s %8s\n' "$t" "$executions" "$seconds" "$cpu" $((executions / (cpu > 0 ? cpu : 1))) \
     "$(find "tests/fuzz/corpus/$t" -type f | wc -l)" "$edges" "$found"
-  [ -z "$counts" ] || echo "$t $executions $seconds $engine-$build $(date -u +%Y-%m-%d)" >>"$counts"
+  [ -z "$counts" ] || echo "$t $executions $cpu $engine-$build $(date -u +%Y-%m-%d)" >>"$counts"
 done
 exit $status

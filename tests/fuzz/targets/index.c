@@ -5,6 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   bzd_checkpoint *checkpoint;
+  data = repair_input(data, &size);
   size_t live = (fuzz_context(), fuzz_host.live);
   bzd_status status = bzd_checkpoint_open_buffer(fuzz_context(), data, size, fuzz_limits(), &checkpoint);
   SANE(status);

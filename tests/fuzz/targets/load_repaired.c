@@ -4,6 +4,7 @@
 #include "../repair.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  data = repair_input(data, &size);
   look_file(data, size);
   return 0;
 }
