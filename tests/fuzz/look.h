@@ -5,6 +5,8 @@
 
 #include "models.h"
 
+#include <zlib.h>
+
 static inline void look_flow(const bzd_flow *flow) {
   bzd_flow_info info = {.struct_size = sizeof info};
   bzd_sample_config config;
@@ -152,6 +154,29 @@ static inline void look_checkpoint(bzd_checkpoint *checkpoint, const bzd_source 
   bzd_trainer_destroy(trainer);
 }
 
+static inline uint64_t look_u64(const uint8_t *at) {
+  uint64_t value;
+  memcpy(&value, at, sizeof value); /* little-endian, as the library demands */
+  return value;
+}
+
+/* Of an intact file: what is read has the checksums that stand in the file's tensor records, found without the library
+ * (trailer: index; index: names, then records of 128 bytes with the checksum at 104). */
+static inline void look_sums(const uint8_t *file, size_t size, const bzd_checkpoint *checkpoint) {
+  static unsigned char data[600000];
+  bzd_checkpoint_info info = {.struct_size = sizeof info};
+  OK(bzd_checkpoint_get_info(checkpoint, &info));
+  const uint8_t *names = file + look_u64(file + size - 48), *records = names + 16 + look_u64(names + 8) + 16;
+  for (int64_t i = 0; i < info.tensors; i++) {
+    bzd_tensor_info tensor = {.struct_size = sizeof tensor};
+    uint32_t crc;
+    OK(bzd_checkpoint_get_tensor(checkpoint, i, &tensor));
+    if (bzd_checkpoint_read_tensor(checkpoint, i, data, sizeof data) != BZD_OK) return;
+    memcpy(&crc, records + 128 * i + 104, sizeof crc);
+    CHECK(crc == crc32(0, data, (uInt)tensor.raw_bytes));
+  }
+}
+
 /* A checkpoint from memory, to its last byte. */
 static inline void look_file(const uint8_t *data, size_t size) {
   static bzd_source *source;
@@ -163,6 +188,7 @@ static inline void look_file(const uint8_t *data, size_t size) {
   SANE(status);
   CHECK((checkpoint != NULL) == (status == BZD_OK));
   if (checkpoint) look_checkpoint(checkpoint, source);
+  if (checkpoint) look_sums(data, size, checkpoint);
   bzd_checkpoint_destroy(checkpoint);
   CHECK(fuzz_host.live == live);
 }

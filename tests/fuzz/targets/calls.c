@@ -35,6 +35,14 @@ static void *take_optional(machine *m, int kind) {
   return handle;
 }
 
+/* The context; now and then something else. */
+static const bzd_context *context(machine *m) {
+  if (input_u8(&m->in) < 248) return fuzz_context();
+  const void *other = m->slot[input_u8(&m->in) % KINDS][0];
+  if (other) m->bad = 1; /* NULL is a context */
+  return other;
+}
+
 static void done(machine *m, bzd_status status) {
   SANE(status);
   CHECK(!(m->bad && status == BZD_OK));
@@ -96,7 +104,7 @@ static void make_data(machine *m) {
   if (bits & 1) c.labels = labels, c.classes = 2;
   c.normalise = bits / 2 % 3;
   c.copy = bits / 8 % 2;
-  MAKE(DATA, bzd_data, bzd_data_create(fuzz_context(), &c, &object));
+  MAKE(DATA, bzd_data, bzd_data_create(context(m), &c, &object));
 }
 
 static int32_t velocity(void *user, int64_t n, int64_t dim, const float *x, const float *t, int64_t cond_dim,
@@ -118,9 +126,9 @@ static void make_flow(machine *m) {
   c.width = 3;
   c.time_features = 2;
   if (bits >= 250)
-    MAKE(FLOW, bzd_flow, bzd_flow_create_callback(fuzz_context(), &c, velocity, NULL, bits % 2, &object));
+    MAKE(FLOW, bzd_flow, bzd_flow_create_callback(context(m), &c, velocity, NULL, bits % 2, &object));
   else
-    MAKE(FLOW, bzd_flow, bzd_flow_create(fuzz_context(), &c, &object));
+    MAKE(FLOW, bzd_flow, bzd_flow_create(context(m), &c, &object));
 }
 
 static void make_ensemble(machine *m) {
@@ -132,7 +140,7 @@ static void make_ensemble(machine *m) {
   c.fixed = c.rule == BZD_RULE_FIXED ? doubles + 1 : NULL;
   int64_t count = 1 + input_u8(&m->in) % 3;
   for (int64_t i = 0; i < count; i++) teachers[i] = take(m, FLOW);
-  MAKE(ENSEMBLE, bzd_ensemble, bzd_ensemble_create(fuzz_context(), &c, count, teachers, &object));
+  MAKE(ENSEMBLE, bzd_ensemble, bzd_ensemble_create(context(m), &c, count, teachers, &object));
 }
 
 static void make_ensemble_source(machine *m) {
@@ -254,9 +262,9 @@ static void checkpoint_in(machine *m) {
   unsigned char *own = copy[next++ % 4]; /* may lie under an older checkpoint: its blocks are then damaged */
   memcpy(own, bytes, stored);
   if (input_u8(&m->in) % 2)
-    MAKE(CHECKPOINT, bzd_checkpoint, bzd_checkpoint_open_buffer(fuzz_context(), own, stored, fuzz_limits(), &object));
+    MAKE(CHECKPOINT, bzd_checkpoint, bzd_checkpoint_open_buffer(context(m), own, stored, fuzz_limits(), &object));
   else
-    MAKE(TENSORS, bzd_tensors, bzd_tensors_open_buffer(fuzz_context(), own, stored, 0, fuzz_limits(), &object));
+    MAKE(TENSORS, bzd_tensors, bzd_tensors_open_buffer(context(m), own, stored, 0, fuzz_limits(), &object));
 }
 
 static void tensors_out(machine *m) {
@@ -292,7 +300,7 @@ static void step(machine *m) {
     bzd_fitter_config c;
     OK(bzd_fitter_config_init(&c, sizeof c));
     c.degree = 1 + input_u8(&m->in) % 3, c.nodes = 4 + input_u8(&m->in) % 3;
-    MAKE(FITTER, bzd_fitter, bzd_fitter_create(fuzz_context(), &c, &object));
+    MAKE(FITTER, bzd_fitter, bzd_fitter_create(context(m), &c, &object));
     break;
   }
   case 4:
@@ -311,7 +319,7 @@ static void step(machine *m) {
     break;
   case 8:
     MAKE(SOURCE, bzd_source,
-         bzd_source_create_callback(fuzz_context(), 1 + input_u8(&m->in) % 3, 1 + input_u8(&m->in) % 3,
+         bzd_source_create_callback(context(m), 1 + input_u8(&m->in) % 3, 1 + input_u8(&m->in) % 3,
                                     input_u8(&m->in) % 3, fuzz_paths, NULL, &object));
     break;
   case 9: make_trainer(m); break;
@@ -371,7 +379,7 @@ static void step(machine *m) {
     default: b = take(m, SOURCE); MAKE(TRAINER, bzd_trainer, bzd_checkpoint_get_trainer(a, b, &object));
     }
     break;
-  case 28: MAKE(TENSORS, bzd_tensors, bzd_tensors_create(fuzz_context(), &object)); break;
+  case 28: MAKE(TENSORS, bzd_tensors, bzd_tensors_create(context(m), &object)); break;
   case 29: tensors_add(m); break;
   case 30: tensors_out(m); break;
   case 31:
@@ -394,7 +402,7 @@ static void step(machine *m) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   machine m = {.in = {data, size}};
-  size_t live = (fuzz_context(), fuzz_host.live);
+  size_t live = (context(m), fuzz_host.live);
   for (int i = 0; i < 1024; i++) floats[i] = (float)(i % 9) / 8;
   for (int i = 0; i < 64; i++) doubles[i] = i;
   stored = 0;
