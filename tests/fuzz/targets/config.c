@@ -13,6 +13,10 @@ static int64_t small(input *in, int64_t most) {
   uint8_t kind = input_u8(in);
   return kind < 240 ? 1 + kind % most : input_i64(in);
 }
+static int64_t from_0(input *in, int64_t most) {
+  uint8_t kind = input_u8(in);
+  return kind < 240 ? kind % most : input_i64(in);
+}
 /* NULL, or the array when it has at least count numbers; a count that no array could have must be refused. */
 static const void *array(input *in, const void *values, int64_t count) {
   if (input_u8(in) % 4 == 0) return NULL;
@@ -46,10 +50,10 @@ static void flow(input *in) {
   c.degree = (int32_t)small(in, 16);
   c.layers = (int32_t)small(in, 3);
   c.dim = small(in, 8);
-  c.cond_dim = small(in, 4) - 1;
+  c.cond_dim = from_0(in, 4);
   c.width = small(in, 16);
   c.time_features = (int32_t)small(in, 8);
-  c.item_ndim = (int32_t)small(in, 5) - 1;
+  c.item_ndim = (int32_t)from_0(in, 5);
   for (int i = 0; i < 4; i++) c.item_shape[i] = small(in, 3);
   c.seed = input_u64(in);
   fill(in);
@@ -77,8 +81,8 @@ static void sample(input *in) {
     if (!flows[i]) flows[i] = fuzz_flow(NULL, i + 1, 2, 0);
   OK(bzd_sample_config_init(&c, sizeof c));
   c.struct_size = struct_size(in, sizeof c);
-  c.solver = (int32_t)small(in, 9) - 1;
-  c.steps = (int32_t)small(in, 8) - 1;
+  c.solver = (int32_t)from_0(in, 9);
+  c.steps = (int32_t)from_0(in, 8);
   if (c.steps > 64 && c.steps <= 1000000) c.steps = 64; /* valid, but not worth the time */
   fill(in);
   if (input_u8(in) % 4 == 0) {
@@ -94,7 +98,7 @@ static void sample(input *in) {
   if (input_u8(in) % 4 == 0) c.guidance = input_f64(in);
   c.seed = input_u64(in);
   c.first_index = small(in, 100);
-  c.units = (int32_t)small(in, 3) - 1;
+  c.units = (int32_t)from_0(in, 3);
   c.reserved = input_u8(in) > 250;
   if (input_u8(in) % 2) c.renoise = input_f64(in);
   const bzd_flow *flow = flows[input_u8(in) % 3];
@@ -115,9 +119,9 @@ static void data(input *in) {
   c.dtype = (int32_t)small(in, 2);
   c.n = small(in, 16);
   c.dim = small(in, 8);
-  c.row_stride = small(in, 10) - 1;
-  c.cond_dim = small(in, 4) - 1;
-  c.classes = (int32_t)small(in, 6) - 1;
+  c.row_stride = from_0(in, 10);
+  c.cond_dim = from_0(in, 4);
+  c.classes = (int32_t)from_0(in, 6);
   int64_t stride = c.row_stride ? c.row_stride : c.dim;
   int fits = c.n <= 64 && stride <= 32 && c.dim <= 32 && c.cond_dim <= 32;
   if (fits) {
@@ -129,9 +133,9 @@ static void data(input *in) {
   } else if (c.n > 0 && c.dim > 0 && input_u8(in) % 2 && (c.n > (INT64_C(1) << 40) || c.dim > 1 << 20)) {
     c.rows = floats; /* refused before it is read */
   }
-  c.copy = (int32_t)small(in, 2) - 1;
-  c.normalise = (int32_t)small(in, 4) - 1;
-  c.item_ndim = (int32_t)small(in, 4) - 1;
+  c.copy = (int32_t)from_0(in, 2);
+  c.normalise = (int32_t)from_0(in, 4);
+  c.item_ndim = (int32_t)from_0(in, 4);
   for (int i = 0; i < 4; i++) c.item_shape[i] = small(in, 3);
   bzd_status status = bzd_data_create(fuzz_context(), &c, &data);
   CREATED(status, data);
@@ -190,7 +194,7 @@ static void trainer(input *in) {
     double *field = fields[input_u8(in) % 18];
     *field = input_f64(in);
   }
-  c.warmup = small(in, 4) - 2;
+  c.warmup = from_0(in, 4);
   c.time = (int32_t)small(in, 4);
   c.grid_steps = (int32_t)small(in, 8);
   c.seed = input_u64(in);
@@ -201,7 +205,7 @@ static void trainer(input *in) {
     double loss;
     status = bzd_trainer_run(trainer, 2, NULL, NULL);
     SANE(status);
-    SANE(bzd_trainer_evaluate(trainer, NULL, small(in, 8), small(in, 4) & 63, (int32_t)small(in, 3) - 1, &loss));
+    SANE(bzd_trainer_evaluate(trainer, NULL, small(in, 8), small(in, 4) & 63, (int32_t)from_0(in, 3), &loss));
   }
   bzd_trainer_destroy(trainer);
 }
@@ -279,13 +283,13 @@ static void ensemble_source(input *in) {
   const bzd_flow *guides[2] = {visitor, visitor};
   OK(bzd_ensemble_source_config_init(&c, sizeof c));
   c.struct_size = struct_size(in, sizeof c);
-  c.guide = (int32_t)small(in, 3) - 1;
+  c.guide = (int32_t)from_0(in, 3);
   if (input_u8(in) % 2) c.guide_times[0] = input_f64(in), c.guide_times[1] = input_f64(in);
   c.seed = input_u64(in);
   c.start = input_u8(in) % 2 ? rows : NULL;
   c.real = input_u8(in) % 2 ? rows : NULL;
   if (input_u8(in) % 2) c.rho = input_f64(in);
-  c.solver = (int32_t)small(in, 9) - 1;
+  c.solver = (int32_t)from_0(in, 9);
   c.steps = (int32_t)small(in, 4);
   if (c.steps > 16 && c.steps <= 1000000) c.steps = 16;
   if (input_u8(in) % 4 == 0) c.rtol = input_f64(in);
@@ -301,7 +305,7 @@ static void ensemble_source(input *in) {
   CREATED(status, source);
   if (source) {
     float paths[4 * FUZZ_DIM];
-    int64_t first = small(in, 20) - 1;
+    int64_t first = from_0(in, 20);
     SANE(bzd_source_get_paths(source, first, 1, paths, NULL, NULL));
   }
   bzd_source_destroy(source);
