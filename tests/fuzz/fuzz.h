@@ -47,8 +47,7 @@ typedef struct input { /* past its end it reads as 0 */
 static inline void input_bytes(input *in, void *to, size_t size) {
   size_t n = size < in->left ? size : in->left;
   memset(to, 0, size);
-  if (n > 0) memcpy(to, in->at, n);
-  in->at += n;
+  if (n > 0) memcpy(to, in->at, n), in->at += n;
   in->left -= n;
 }
 static inline uint8_t input_u8(input *in) {
@@ -68,7 +67,7 @@ static inline uint64_t input_u64(input *in) {
 }
 /* Numbers at which things break, small ones, and any: told by one byte, so that a mutation changes one of them. */
 static inline int64_t input_i64(input *in) {
-  static const int64_t hostile[] = {-1,        INT64_MIN,       INT64_MAX,           1 << 20,   (1 << 20) + 1, 256,
+  static const int64_t hostile[] = {-1,        INT64_MIN,        INT64_MAX,        1 << 20,   (1 << 20) + 1, 256,
                                     INT32_MAX, (int64_t)1 << 32, (int64_t)1 << 40, INT32_MIN, 65536,         4097};
   uint8_t kind = input_u8(in);
   if (kind < 224) return kind % 32; /* most of the time something that can be */
@@ -91,11 +90,11 @@ static inline double input_f64(input *in) {
 /* ---- The host ------------------------------------------------------------------------------------------------ */
 
 typedef struct fuzz_heap {
-  size_t live, cap;         /* bytes; cap 0: 16 MiB */
-  int64_t calls;            /* of alloc, since fuzz_refuse */
-  int64_t first, count;     /* refuses calls first .. first + count - 1; count 0: none */
-  int64_t refused;          /* by these two */
-  void *kept[4];            /* large blocks, whose pages cost more than what is done with them */
+  size_t live, cap;     /* bytes; cap 0: 16 MiB */
+  int64_t calls;        /* of alloc, since fuzz_refuse */
+  int64_t first, count; /* refuses calls first .. first + count - 1; count 0: none */
+  int64_t refused;      /* by these two */
+  void *kept[4];        /* large blocks, whose pages cost more than what is done with them */
   size_t kept_size[4];
 } fuzz_heap;
 
@@ -172,7 +171,8 @@ static inline const bzd_limits *fuzz_limits(void) {
 /* A status of the header's list, with a text if it is a failure. */
 static inline int fuzz_sane(bzd_status status) {
   if (status == BZD_OK) return 1;
-  return strcmp(bzd_status_name(status), "BZD_E_UNKNOWN") != 0 && status != BZD_E_INTERNAL && bzd_last_error(NULL, 0) > 0;
+  return strcmp(bzd_status_name(status), "BZD_E_UNKNOWN") != 0 && status != BZD_E_INTERNAL &&
+         bzd_last_error(NULL, 0) > 0;
 }
 #define SANE(call) CHECK(fuzz_sane(call))
 

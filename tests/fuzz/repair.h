@@ -11,8 +11,19 @@
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed);
 
-enum { SKIP_ENDS = 1, SKIP_SECTIONS = 2, SKIP_NAMES = 4, SKIP_SHAPES = 8, SKIP_BLOCKS = 16, SKIP_DATA = 32,
-       SKIP_TENSOR_CRC = 64, SKIP_ENTRIES = 128, SKIP_INDEX_CRC = 256, SKIP_TRAILER = 512, SKIP_CRC = 1024 };
+enum {
+  SKIP_ENDS = 1,
+  SKIP_SECTIONS = 2,
+  SKIP_NAMES = 4,
+  SKIP_SHAPES = 8,
+  SKIP_BLOCKS = 16,
+  SKIP_DATA = 32,
+  SKIP_TENSOR_CRC = 64,
+  SKIP_ENTRIES = 128,
+  SKIP_INDEX_CRC = 256,
+  SKIP_TRAILER = 512,
+  SKIP_CRC = 1024
+};
 
 enum { STRS, TENS, BLKS, META, STAT, PARTS };
 static const char *const repair_names[PARTS] = {"STRS", "TENS", "BLKS", "META", "STAT"};
@@ -33,8 +44,9 @@ static inline int repair_sections(uint8_t *data, size_t index, size_t end, unsig
   for (int i = 0; i < PARTS; i++) {
     if (end - at < 16 || memcmp(data + at, repair_names[i], 4) != 0) return 0;
     uint64_t size = bzdi_get64(data + at + 8);
-    int follows = size <= end - at - 16 && (i == STAT || (end - at - 16 - size >= 16 &&
-                                                           memcmp(data + at + 16 + size, repair_names[i + 1], 4) == 0));
+    int follows =
+        size <= end - at - 16 &&
+        (i == STAT || (end - at - 16 - size >= 16 && memcmp(data + at + 16 + size, repair_names[i + 1], 4) == 0));
     if (!follows) {
       size = (i == STAT ? end : repair_find(data, at + 16, end, repair_names[i + 1])) - at - 16;
       if (!(skip & SKIP_SECTIONS)) bzdi_put64(data + at + 8, size);
@@ -182,12 +194,38 @@ static inline unsigned repair_skip(uint32_t *state) {
 
 /* A number of 1, 2, 4 or 8 bytes somewhere behind the data. */
 static inline void repair_hostile(uint8_t *data, size_t size, uint32_t *state) {
-  static const uint64_t values[] = {0,          1,          2,          3,          4,           5,
-                                    6,          7,          8,          9,          255,         256,
-                                    65535,      65536,      0x7FFFFFFF, 0x80000000, 0xFFFFFFFF,  0x100000000,
-                                    UINT64_MAX, INT64_MAX,  1ull << 62, 1ull << 61, 1ull << 40,  262144,
-                                    262145,     0x3FF0000000000000, 0x7FF8000000000000, 0x7FF0000000000000,
-                                    0xBFF0000000000000, 0x3FE0000000000000, 0x3F800000, 0x7FC00000};
+  static const uint64_t values[] = {0,
+                                    1,
+                                    2,
+                                    3,
+                                    4,
+                                    5,
+                                    6,
+                                    7,
+                                    8,
+                                    9,
+                                    255,
+                                    256,
+                                    65535,
+                                    65536,
+                                    0x7FFFFFFF,
+                                    0x80000000,
+                                    0xFFFFFFFF,
+                                    0x100000000,
+                                    UINT64_MAX,
+                                    INT64_MAX,
+                                    1ull << 62,
+                                    1ull << 61,
+                                    1ull << 40,
+                                    262144,
+                                    262145,
+                                    0x3FF0000000000000,
+                                    0x7FF8000000000000,
+                                    0x7FF0000000000000,
+                                    0xBFF0000000000000,
+                                    0x3FE0000000000000,
+                                    0x3F800000,
+                                    0x7FC00000};
   size_t index = repair_find(data, BZDI_HEAD_BYTES, size, "STRS"), width = (size_t)1 << repair_next(state) % 4;
   if (repair_next(state) % 16 == 0) index = 0;
   if (size - index < 8) return;

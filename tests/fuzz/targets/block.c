@@ -17,7 +17,9 @@ static void decode(input *in, int planes) {
   uint32_t plane[4], total = 0;
   for (int p = 0; p < 4; p++) {
     uint16_t length = input_u16(in); /* bit 15: deflated; 0 in its place: the whole plane */
-    plane[p] = length & 0x8000 ? (length & 0x7FFFu) | BZDI_DEFLATED : length ? length : (uint32_t)(size / (size_t)planes);
+    plane[p] = length & 0x8000 ? (length & 0x7FFFu) | BZDI_DEFLATED
+               : length        ? length
+                               : (uint32_t)(size / (size_t)planes);
     if (p >= planes && length == 0) plane[p] = 0;
     total += plane[p] & ~BZDI_DEFLATED;
   }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* IDX, plain and gzipped: opened as this format and by its first bytes, read, written in every format that can hold it. */
+/* IDX, plain and gzipped: opened as this format and by its first bytes, read, written in every format that can hold it.
+ */
 #include "../look.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -35,7 +35,8 @@ static void build(void) {
       OK(bzd_checkpoint_write_buffer(built[i], g->bytes, ROOM, &g->size));
       OK(bzd_checkpoint_content_id(built[i], g->id));
     } else {
-      static const int32_t formats[] = {BZD_FORMAT_SAFETENSORS, BZD_FORMAT_NPY, BZD_FORMAT_NPZ, BZD_FORMAT_NPZ_DEFLATED};
+      static const int32_t formats[] = {BZD_FORMAT_SAFETENSORS, BZD_FORMAT_NPY, BZD_FORMAT_NPZ,
+                                        BZD_FORMAT_NPZ_DEFLATED};
       OK(bzd_tensors_write_buffer(tensors, g->bytes, ROOM, &g->size, formats[i - CHECKPOINTS]));
     }
   }
@@ -110,7 +111,8 @@ static void read_checkpoint(int kind, schedule *s, uint64_t size) {
   if (kind == FLOW) check_saved(s->good, bzd_checkpoint_get_flow(checkpoint, 0, &flow), save_flow, flow);
   if (kind == TRAINER)
     check_saved(s->good, bzd_checkpoint_get_trainer(checkpoint, source, &trainer), save_trainer, trainer);
-  if (kind == ENSEMBLE) check_saved(s->good, bzd_checkpoint_get_ensemble(checkpoint, &ensemble), save_ensemble, ensemble);
+  if (kind == ENSEMBLE)
+    check_saved(s->good, bzd_checkpoint_get_ensemble(checkpoint, &ensemble), save_ensemble, ensemble);
   if (kind == POOL) {
     check_saved(s->good, bzd_checkpoint_get_source(checkpoint, &pool), save_source, pool);
     SANE(bzd_checkpoint_stream_source(checkpoint, &stream));

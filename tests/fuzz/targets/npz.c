@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* NPZ, and the ZIP around it; checksums are repaired after each mutation: opened as this format and by its first bytes, read, written in every format that can hold it. */
+/* NPZ, and the ZIP around it; checksums are repaired after each mutation: opened as this format and by its first bytes,
+ * read, written in every format that can hold it. */
 #include "../look.h"
 #include "../repair_zip.h"
 

@@ -34,7 +34,7 @@ static void compare(const bzd_tensors *one, const bzd_tensors *other, int named)
 }
 
 static void tensors(input *in) {
-  static const char *const dtypes[] = {"bool", "u8",  "i8",  "u16", "i16", "f16",    "bf16",
+  static const char *const dtypes[] = {"bool", "u8",  "i8",  "u16", "i16", "f16", "bf16",
                                        "u32",  "i32", "f32", "u64", "i64", "f64", "complex"};
   bzd_tensors *made, *read;
   unsigned char data[DATA];
@@ -46,8 +46,10 @@ static void tensors(input *in) {
     const char *dtype = dtypes[input_u8(in) % 14];
     for (int32_t k = 0; k < ndim; k++) {
       shape[k] = input_u8(in) % 8 == 7 ? input_i64(in) : input_u8(in) % 4;
-      if (shape[k] >= 0 && shape[k] <= DATA) bytes *= shape[k];
-      else bytes = -1;
+      if (shape[k] >= 0 && shape[k] <= DATA)
+        bytes *= shape[k];
+      else
+        bytes = -1;
       if (bytes < 0 || bytes > DATA) bytes = -1, shape[k] = -1; /* must be refused */
     }
     input_bytes(in, name, sizeof name - 1);
