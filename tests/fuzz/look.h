@@ -20,7 +20,7 @@ static inline void look_flow(const bzd_flow *flow) {
   if (info.dim > FUZZ_MOST_DIM) return;
   OK(bzd_flow_get_affine(flow, scale, offset));
   OK(bzd_sample_config_init(&config, sizeof config));
-  config.steps = 2;
+  config.steps = info.kind == BZD_FLOW_ENDPOINT ? 1 : 2;
   config.solver = info.kind == BZD_FLOW_VELOCITY ? BZD_SOLVER_HEUN : BZD_SOLVER_AUTO;
   config.units = BZD_UNITS_DATA;
   bzd_status status = bzd_flow_sample(flow, &config, 1, NULL, NULL, out, NULL);
