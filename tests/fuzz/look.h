@@ -50,9 +50,9 @@ static inline void look_source(const bzd_source *source) {
   float span[2];
   bzd_source_info info = {.struct_size = sizeof info};
   OK(bzd_source_get_info(source, &info));
-  CHECK(info.degree >= 1 && info.dim >= 1 && info.count >= 1);
+  CHECK(info.degree >= 1 && info.dim >= 1 && info.count >= 0);
   if (info.dim > MOST / (info.degree + 1) || info.cond_dim > MOST) return;
-  for (int64_t first = 0; first < 2 * info.count && first < 6; first++)
+  for (int64_t first = 0; first < 6 && (info.count == 0 || first < 2 * info.count); first++)
     SANE(bzd_source_get_paths(source, first, 1, paths, cond, span));
 }
 

@@ -3,7 +3,7 @@
 # Fuzzes: run.sh [--afl] [--minimise] [--counts FILE] [seconds] [target...]. Each target runs for that many seconds
 # (default 60) on one core, from its corpus in tests/fuzz/corpus and what earlier runs found in build/fuzz/found; then a
 # line of the table. The first finding ends the run with status 1. --minimise merges what was found into the corpus
-# (files up to 4 KiB); --counts appends "target executions seconds findings engine" to FILE. Needs clang, or AFL++.
+# (files up to 4 KiB); --counts appends "target executions cpu-seconds findings engine" to FILE. Needs clang, or AFL++.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$top"
@@ -69,13 +69,16 @@ fuzz_afl() {
   done
 }
 
-printf '%-15s %12s %8s %10s %7s %7s %9s\n' target executions seconds "per s" corpus edges findings
+cpu() { # seconds that ended children have used, hundredths
+  times | awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, t, "[ms]"); sum += t[1] * 60 + t[2] } print int(sum * 100) }'
+}
+printf '%-15s %12s %8s %10s %7s %7s %9s\n' target executions "cpu s" "per cpu s" corpus edges findings
 for target; do
   corpus=tests/fuzz/corpus/$target found=build/fuzz/found/$target
   mkdir -p "$corpus" "$found" "$work"
-  start=$(date +%s)
+  start=$(cpu)
   fuzz_$engine "$target"
-  took=$(($(date +%s) - start))
+  took=$((($(cpu) - start + 50) / 100))
   [ $took -gt 0 ] || took=1
   if [ $findings = 0 ] && [ -n "$minimise" ] && [ $engine = libfuzzer ]; then
     rm -rf "$work/merged" && mkdir -p "$work/merged"

@@ -66,10 +66,31 @@ static void flows(input *in) {
   bzd_flow_destroy(flow);
 }
 
+/* What configs name, made when an input needs it; objects keep workspaces, so it goes with the input. */
+static struct {
+  bzd_flow *flow[4];
+  bzd_source *source;
+  bzd_ensemble *ensemble;
+  bzd_fitter *fitter;
+  bzd_data *rows;
+} made;
+
 static bzd_flow *the_flow(int32_t kind) {
-  static bzd_flow *flow[4];
-  if (!flow[kind]) flow[kind] = fuzz_flow(fuzz_context(), kind, 2, 0);
-  return flow[kind];
+  if (!made.flow[kind]) made.flow[kind] = fuzz_flow(fuzz_context(), kind, 2, 0);
+  return made.flow[kind];
+}
+static bzd_source *the_source(void) {
+  if (!made.source) made.source = fuzz_source(fuzz_context());
+  return made.source;
+}
+
+static void drop(void) {
+  for (int i = 0; i < 4; i++) bzd_flow_destroy(made.flow[i]);
+  bzd_source_destroy(made.source);
+  bzd_ensemble_destroy(made.ensemble);
+  bzd_fitter_destroy(made.fitter);
+  bzd_data_destroy(made.rows);
+  memset(&made, 0, sizeof made);
 }
 
 static void samples(input *in) {
@@ -97,7 +118,7 @@ static void samples(input *in) {
 
 static void data(input *in) {
   bzd_data_config config;
-  bzd_data *made;
+  bzd_data *object;
   float x[FUZZ_MOST_DIM], cond[NUMBERS];
   OK(bzd_data_config_init(&config, sizeof config));
   config.n = 4, config.dim = 2;
@@ -114,19 +135,19 @@ static void data(input *in) {
   SMALL(config.n, 16, (int64_t)1 << 40);
   SMALL(config.cond_dim, 16, INT64_MAX);
   SMALL(config.row_stride, 32, INT64_MAX);
-  bzd_status status = bzd_data_create(fuzz_context(), &config, &made);
+  bzd_status status = bzd_data_create(fuzz_context(), &config, &object);
   SANE(status);
-  CHECK((made != NULL) == (status == BZD_OK));
+  CHECK((object != NULL) == (status == BZD_OK));
   bzd_data_info info = {.struct_size = sizeof info};
-  if (made) {
-    OK(bzd_data_get_info(made, &info));
-    if (info.cond_dim <= NUMBERS) SANE(bzd_data_get_rows(made, input_i64(in), input_u8(in) % 2, x, cond));
+  if (object) {
+    OK(bzd_data_get_info(object, &info));
+    if (info.cond_dim <= NUMBERS) SANE(bzd_data_get_rows(object, input_i64(in), input_u8(in) % 2, x, cond));
     bzd_source *source;
-    SANE(bzd_source_create_data(made, NULL, 1, &source));
+    SANE(bzd_source_create_data(object, NULL, 1, &source));
     if (source) look_source(source);
     bzd_source_destroy(source);
   }
-  bzd_data_destroy(made);
+  bzd_data_destroy(object);
 }
 
 static void fitters(input *in) {
@@ -149,11 +170,10 @@ static void fitters(input *in) {
 }
 
 static void ensembles(input *in) {
-  static bzd_source *source;
   bzd_ensemble_config config;
   bzd_ensemble *ensemble;
   const bzd_flow *teachers[4];
-  if (!source) source = fuzz_source(fuzz_context());
+  bzd_source *source = the_source();
   OK(bzd_ensemble_config_init(&config, sizeof config));
   SIZE(config);
   I32(config.combine), I32(config.rule), I32(config.bins), I32(config.reserved), I32(config.reserved2);
@@ -173,11 +193,10 @@ static void ensembles(input *in) {
 }
 
 static void trainers(input *in) {
-  static bzd_source *source;
   bzd_trainer_config config;
   bzd_trainer *trainer;
   double loss;
-  if (!source) source = fuzz_source(fuzz_context());
+  bzd_source *source = the_source();
   OK(bzd_trainer_config_init(&config, sizeof config));
   config.batch = 4;
   config.steps = 4;
@@ -202,19 +221,16 @@ static void trainers(input *in) {
 }
 
 static void ensemble_sources(input *in) {
-  static bzd_ensemble *ensemble;
-  static bzd_fitter *fitter;
-  static bzd_data *rows;
   bzd_ensemble_source_config config;
   bzd_source *source;
   const bzd_flow *guides[2] = {the_flow(BZD_FLOW_CONTROL), the_flow(BZD_FLOW_ENDPOINT)};
-  if (!ensemble) {
+  if (!made.ensemble) {
     bzd_fitter_config fit;
     OK(bzd_fitter_config_init(&fit, sizeof fit));
     fit.nodes = 5;
-    OK(bzd_fitter_create(fuzz_context(), &fit, &fitter));
-    ensemble = fuzz_ensemble(fuzz_context(), BZD_COMBINE_MIXTURE, BZD_RULE_UNIFORM);
-    rows = fuzz_data(fuzz_context(), 0);
+    OK(bzd_fitter_create(fuzz_context(), &fit, &made.fitter));
+    made.ensemble = fuzz_ensemble(fuzz_context(), BZD_COMBINE_MIXTURE, BZD_RULE_UNIFORM);
+    made.rows = fuzz_data(fuzz_context(), 0);
   }
   OK(bzd_ensemble_source_config_init(&config, sizeof config));
   config.steps = 2;
@@ -224,14 +240,14 @@ static void ensemble_sources(input *in) {
   F64(config.tolerance);
   I64(config.cond_count);
   U64(config.seed);
-  ARRAY(config.start, rows);
-  ARRAY(config.real, rows);
+  ARRAY(config.start, made.rows);
+  ARRAY(config.real, made.rows);
   ARRAY(config.cond, floats);
   ARRAY(config.guides, guides);
   ARRAY(config.visitor, the_flow(BZD_FLOW_CONTROL));
   SMALL(config.steps, 8, 1000000);
   SMALL(config.cond_count, 16, INT64_MAX);
-  bzd_status status = bzd_source_create_ensemble(ensemble, fitter, &config, &source);
+  bzd_status status = bzd_source_create_ensemble(made.ensemble, made.fitter, &config, &source);
   SANE(status);
   CHECK((source != NULL) == (status == BZD_OK));
   float paths[9 * FUZZ_DIM], span[2];
@@ -258,13 +274,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   static void (*const kinds[])(input *) = {flows, samples, data, fitters, ensembles, trainers, ensemble_sources, grids};
   enum { KINDS = sizeof kinds / sizeof *kinds };
   input in = {bytes, size};
-  static int known;
-  for (; known < KINDS; known++) kinds[known](&(input){NULL, 0}); /* what is made once is there from now on */
-  for (int32_t kind = 1; kind <= 3; kind++) the_flow(kind);
-  size_t live = fuzz_host.live;
+  size_t live = (fuzz_context(), fuzz_host.live);
   uint8_t kind = input_u8(&in) % KINDS;
   fill(&in);
   kinds[kind](&in);
+  drop();
   CHECK(fuzz_host.live == live);
   return 0;
 }
