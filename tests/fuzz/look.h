@@ -182,8 +182,9 @@ static inline bzd_status look_tensors(const bzd_tensors *tensors, unsigned char 
     bzd_status status = bzd_tensors_read(tensors, i, data, room);
     SANE(status);
     if (status != BZD_OK) whole = status;
-    int64_t count = 1;
-    for (int32_t k = 0; k < tensor.ndim; k++) count *= tensor.shape[k];
+    int64_t count = 1; /* of an empty tensor the other dimensions may be anything */
+    for (int32_t k = 0; k < tensor.ndim; k++) count = tensor.shape[k] == 0 ? 0 : count;
+    for (int32_t k = 0; k < tensor.ndim && count > 0; k++) count *= tensor.shape[k];
     if (count <= (int64_t)(room / sizeof(float)))
       CHECK(bzd_tensors_read_f32(tensors, i, (float *)(void *)data, (size_t)count) == status);
   }
