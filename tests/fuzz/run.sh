@@ -69,16 +69,20 @@ fuzz_afl() {
   done
 }
 
-cpu() { # seconds that ended children have used, hundredths
-  times | awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, t, "[ms]"); sum += t[1] * 60 + t[2] } print int(sum * 100) }'
+cpu() { # sets used: hundredths of seconds that ended children have used; a subshell would count its own
+  times >"$work/times"
+  used=$(awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, t, "[ms]"); sum += t[1] * 60 + t[2] } print int(sum * 100) }' \
+    "$work/times")
 }
 printf '%-15s %12s %8s %10s %7s %7s %9s\n' target executions "cpu s" "per cpu s" corpus edges findings
 for target; do
   corpus=tests/fuzz/corpus/$target found=build/fuzz/found/$target
   mkdir -p "$corpus" "$found" "$work"
-  start=$(cpu)
+  cpu
+  start=$used
   fuzz_$engine "$target"
-  took=$((($(cpu) - start + 50) / 100))
+  cpu
+  took=$(((used - start + 50) / 100))
   [ $took -gt 0 ] || took=1
   if [ $findings = 0 ] && [ -n "$minimise" ] && [ $engine = libfuzzer ]; then
     rm -rf "$work/merged" && mkdir -p "$work/merged"
