@@ -30,10 +30,11 @@ static void fill(input *in) {
   }
 }
 
+/* Now and then another struct_size, of the room that there is at most: what lies beyond it is read, too. */
 static void size_of(input *in, uint32_t *size) {
-  uint8_t kind = input_u8(in);
-  if (kind < 4) *size = (uint32_t)input_i64(in);
-  if (*size > 64) *size -= *size % 8; /* what a caller of an older or newer version may have */
+  uint32_t room = *size;
+  if (input_u8(in) < 4) *size = (uint32_t)input_i64(in);
+  if (*size > room) *size = room;
 }
 
 #define SIZE(config) size_of(in, &(config).struct_size)
