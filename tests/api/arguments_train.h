@@ -48,6 +48,9 @@ static void test_source_create(void) {
   FIELD(windows, 0);
   FIELD(windows, 257);
   FIELD(tolerance, -1.0);
+  FIELD(bend, -0.01);
+  FIELD(bend, 1.01);
+  FIELD(bend, NAN);
   FIELD(tolerance, NAN);
   FIELD_OF(BZD_E_UNSUPPORTED, good_source, solver, BZD_SOLVER_CONTROL);
   FIELD_OF(BZD_E_UNSUPPORTED, good_source, solver, BZD_SOLVER_REANCHOR);

@@ -39,7 +39,8 @@ static bzdi_trainer_config settings(void) {
 static bzd_source *reflow(const bzd_context *context, bzd_flow *teacher) {
   bzd_fitter *fitter = models_fitter(context, 1, 2);
   bzd_ensemble *ensemble = models_single(context, teacher);
-  const bzdi_ensemble_source_spec spec = {.guide = BZDI_GUIDE_FIT, .seed = 5, .solver = BZDI_SOLVER_RK4, .steps = 4};
+  const bzdi_ensemble_source_spec spec = {
+      .guide = BZDI_GUIDE_FIT, .seed = 5, .solver = BZDI_SOLVER_RK4, .steps = 4, .bend = 1};
   bzd_source *source;
   OK(bzdi_source_new_ensemble(ensemble, fitter, fitter->fit, &spec, &source));
   bzdi_release(ensemble);
@@ -240,7 +241,7 @@ static bzd_source *fitted(const bzd_context *context, int32_t degree, int64_t co
   bzd_fitter *fitter = models_fitter(context, degree, 5);
   bzd_data *real = models_data(context, 19, DIM, (int32_t)cond_dim, 6);
   const bzdi_ensemble_source_spec spec = {
-      .guide = BZDI_GUIDE_FIT, .seed = 5, .real = real, .rho = 0.25, .solver = BZDI_SOLVER_HEUN, .steps = 4};
+      .guide = BZDI_GUIDE_FIT, .seed = 5, .real = real, .rho = 0.25, .solver = BZDI_SOLVER_HEUN, .steps = 4, .bend = 1};
   bzd_source *source;
   OK(bzdi_source_new_ensemble(ensemble, fitter, fitter->fit, &spec, &source));
   bzdi_release(ensemble);
