@@ -109,7 +109,7 @@ typedef struct bzd_source_info {
   int64_t cond_dim;
   int64_t count;            /* of a pool; 0: endless */
   double nfe;               /* pool: teacher evaluations per path it cost, mean; else 0 */
-  double residual;          /* pool over an ensemble: root mean square of the fit's residual; else 0 */
+  double residual;          /* pool over an ensemble: root mean square of state - path, bend included; else 0 */
   double relative_residual; /* of the probe that chose the degree; NaN when it was given */
 } bzd_source_info;
 
