@@ -20,6 +20,7 @@ struct bed {
   int64_t teacher_steps, student_steps, paths;
   int64_t samples; /* scored */
   int rounds, seeds;
+  bool ablated; /* accumulation also asks whether it matters which flow teaches a round */
 };
 extern const struct bed beds[];
 extern const int bed_count;
