@@ -129,6 +129,7 @@ void study_ideas(const struct common *common, const char *out) {
   draw_spans(ideas);
   draw_split(ideas);
   draw_guides(ideas);
+  draw_bend(ideas);
   draw_steps(ideas);
   draw_grid(ideas);
   draw_times(ideas);
