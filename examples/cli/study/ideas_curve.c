@@ -107,8 +107,8 @@ void draw_guides(const struct ideas *ideas) {
   picture_close(&picture, ideas->out, "guides");
 }
 
-/* Where 1024 paths are at half time, coloured by the Gaussian that they end in: chords mix them (they cross), curves
- * that follow the teacher keep them near each other (it parts them late). */
+/* Where 512 paths are at half time, coloured by the Gaussian that they end in: along chords most groups are apart,
+ * curves that follow the teacher keep neighbours together, as it parts them late. */
 void draw_bend(const struct ideas *ideas) {
   enum { PATHS = 512 };
   static const char *const colours[4] = {BLUE, ORANGE, GREEN, VIOLET};
