@@ -55,15 +55,15 @@ bzd_status bzd_context_create(const bzd_context_config *config, bzd_context **ou
                      values.alloc == NULL ? "alloc" : "free");
   bzd_context *context;
   BZDI_TRY(bzdi_context_new(&values, &context));
-  bzd_status status = bzdi_gemm_warm(context);
+  bzd_status status = bzdi_gemm_warm();
   if (status != BZD_OK) {
     bzdi_release(context);
     return status;
   }
-  if (bzdi_gemm_blis_is_generic()) {
+  if (bzdi_gemm_is_slow()) {
     char text[256];
     bzdi_gemm_describe(text, sizeof text);
-    bzdi_log(context, BZD_LOG_WARNING, "BLIS does not know this CPU: %s", text);
+    bzdi_log(context, BZD_LOG_WARNING, "slow matrix products, no kernels for this CPU: %s", text);
   }
   *out = context;
   return bzdi_done(BZD_OK);

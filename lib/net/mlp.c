@@ -35,6 +35,8 @@ static void drop(void *self) {
 
 bzd_status bzdi_mlp_new(const bzd_context *context, const bzdi_mlp_spec *spec, bzdi_net **out) {
   *out = NULL;
+  bzd_status status = bzdi_gemm_warm(); /* where there is no context that did */
+  if (status != BZD_OK) return status;
   bzdi_mlp *mlp = bzdi_handle_new(context, BZDI_MAGIC_NET, sizeof *mlp, drop);
   if (!mlp) return bzdi_no_memory("network", 1, sizeof *mlp);
   bzdi_net *net = &mlp->net;
