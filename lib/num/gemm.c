@@ -333,23 +333,18 @@ void bzdi_gemm(const bzd_context *context, int64_t m, int64_t n, int64_t k, cons
 
 /* ---- Set-up and description ---------------------------------------------------------------------------------- */
 
-/* Sets BLIS up, which takes memory by malloc (0.9: 342 blocks, 82,364 bytes together, 5,072 the largest) and ends the
- * process where it is refused; 0 when there is not three times as much. Blocks this small stay in the heap of a common
- * malloc when they are freed, so what was there a moment ago is still there, whatever the system has left. */
-static int blis_set_up(void) {
+/* Setting BLIS up takes memory by malloc (0.9: 342 blocks, 82,364 bytes together, 5,072 the largest) and ends the
+ * process where that is refused. So three times as much is asked for first, in blocks so small that a common malloc
+ * keeps them in its heap when they are freed: what was there a moment ago is still there. */
+int bzdi_gemm_ready(void) {
   enum { BLOCKS = 32, BYTES = 8192 };
   char *block[BLOCKS];
   int got = 0;
+  if (own_are_fast()) return 1;
   while (got < BLOCKS && (block[got] = malloc(BYTES)) != NULL) got++;
   for (int i = got; i-- > 0;) free(block[i]);
-  if (got < BLOCKS) return 0;
-  bli_init();
-  return 1;
-}
-
-bzd_status bzdi_gemm_warm(void) {
-  if (own_are_fast() || blis_set_up()) return BZD_OK;
-  return bzdi_fail(BZD_E_MEMORY, "matrix kernels: no memory for BLIS to set itself up");
+  if (got == BLOCKS) bli_init();
+  return got == BLOCKS;
 }
 
 int bzdi_gemm_is_slow(void) { return !own_are_fast() && rule() == BZDI_GEMM_OWN; }
@@ -359,8 +354,6 @@ size_t bzdi_gemm_describe(char *buf, size_t cap) {
   const char *own = bzdi_kernels_pick()->name, *version = bli_info_get_version_str();
   if (own_are_fast())
     snprintf(text, sizeof text, "own %s kernels (blis %s not used)", own, version);
-  else if (!blis_set_up())
-    snprintf(text, sizeof text, "no memory to ask blis %s", version);
   else if (rule() == BZDI_GEMM_OWN)
     snprintf(text, sizeof text, "own %s kernels (blis %s: no kernel for this CPU)", own, version);
   else

@@ -31,9 +31,10 @@ void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int
                   int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc,
                   int accumulate, void *scratch);
 
-/* Makes BLIS set itself up where it will be used, after a look that memory is there: it ends the process when malloc
- * fails, and takes memory at no other time. Called wherever a context or a network begins; BZD_E_MEMORY. */
-bzd_status bzdi_gemm_warm(void);
+/* Sets BLIS up where it will be used, after a look that memory is there: it ends the process when malloc fails, and
+ * takes memory at no other time. 0: no memory; sets no text. To be called before anything else here: wherever a context
+ * begins, or a network without one. */
+int bzdi_gemm_ready(void);
 /* One phrase on what was chosen and why: "own avx512 kernels (blis 0.9.0 not used)". Returns its length. */
 size_t bzdi_gemm_describe(char *buf, size_t cap);
 /* Whether neither we nor BLIS have kernels for this CPU. */
