@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* What belongs to the process is as it was after every scenario, and a process in a strange state gets the bits of an
+ * ordinary one, as far as docs/embedding.md promises. */
+#define _GNU_SOURCE /* feenableexcept, uselocale, sched_getaffinity */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <bezdist/bezdist.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fenv.h>
+#include <locale.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+#include "../support/host.h"
+#include "../support/scenarios.h"
+
+extern char **environ;
+
+/* All that a library could leave behind. Compared as bytes, so it is zeroed first. */
+typedef struct process {
+  uint32_t mxcsr; /* without the sticky flags, which any arithmetic sets */
+  uint16_t x87;
+  int rounding, masked;
+  locale_t thread_locale;
+  char locale[256], folder[512];
+  uint64_t blocked;
+  struct {
+    void (*handler)(int number);
+    int flags;
+    uint64_t blocked;
+  } action[65];
+  stack_t stack;
+  mode_t mask;
+  uint64_t environment, files;
+  int descriptors, flags[64];
+  int threads, priority;
+  cpu_set_t cpus;
+  struct itimerval timer;
+  struct rlimit limit[RLIM_NLIMITS];
+} process;
+
+static int entries(const char *folder, uint64_t *names) {
+  int count = 0;
+  DIR *dir = opendir(folder);
+  assert_non_null(dir);
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL; count++)
+    if (names) *names += hash_bytes(entry->d_name, strlen(entry->d_name)); /* in any order */
+  closedir(dir);
+  return count;
+}
+
+static uint64_t members(const sigset_t *set) {
+  uint64_t bits = 0;
+  for (int s = 1; s < 65; s++) bits |= (uint64_t)(sigismember(set, s) == 1) << (s - 1);
+  return bits;
+}
+
+static void look(process *p) {
+  memset(p, 0, sizeof *p);
+#if defined(__x86_64__)
+  p->mxcsr = _mm_getcsr() & ~0x3Fu;
+  __asm__ volatile("fnstcw %0" : "=m"(p->x87));
+#endif
+  p->rounding = fegetround();
+  p->masked = fegetexcept();
+  p->thread_locale = uselocale((locale_t)0);
+  snprintf(p->locale, sizeof p->locale, "%s", setlocale(LC_ALL, NULL));
+  assert_non_null(getcwd(p->folder, sizeof p->folder));
+  sigset_t blocked;
+  assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &blocked), 0);
+  p->blocked = members(&blocked);
+  for (int s = 1; s < 65; s++) {
+    struct sigaction action;
+    if (sigaction(s, NULL, &action) != 0) continue; /* libc keeps two for itself */
+    p->action[s].handler = action.sa_handler;
+    p->action[s].flags = action.sa_flags;
+    p->action[s].blocked = members(&action.sa_mask);
+  }
+  sigaltstack(NULL, &p->stack);
+  p->mask = umask(0);
+  umask(p->mask);
+  for (char **e = environ; *e; e++)
+    p->environment = p->environment * 31 + hash_bytes(*e, strlen(*e)) + (uint64_t)(uintptr_t)*e;
+  entries(".", &p->files);
+  p->descriptors = entries("/proc/self/fd", NULL);
+  for (int fd = 0; fd < 64; fd++) p->flags[fd] = fcntl(fd, F_GETFD);
+  p->threads = entries("/proc/self/task", NULL);
+  p->priority = getpriority(PRIO_PROCESS, 0);
+  sched_getaffinity(0, sizeof p->cpus, &p->cpus);
+  getitimer(ITIMER_REAL, &p->timer);
+  for (int r = 0; r < RLIM_NLIMITS; r++) getrlimit(r, &p->limit[r]);
+}
+
+#define SAME(field)                                                                                                    \
+  if (memcmp(&before->field, &after->field, sizeof before->field) != 0)                                                \
+  fail_msg("%s: the host's %s changed", name, #field)
+
+static void compare(const char *name, const process *before, const process *after) {
+  SAME(mxcsr);
+  SAME(x87);
+  SAME(rounding);
+  SAME(masked);
+  SAME(thread_locale);
+  SAME(locale);
+  SAME(folder);
+  SAME(blocked);
+  SAME(action);
+  SAME(stack);
+  SAME(mask);
+  SAME(environment);
+  SAME(files);
+  SAME(descriptors);
+  SAME(flags);
+  SAME(threads);
+  SAME(priority);
+  SAME(cpus);
+  SAME(timer);
+  SAME(limit);
+}
+
+/* One scenario in a context of its own: its status, its hash, the process compared, errno not set to 0. */
+static bzd_status visit(const scenario *s, int32_t threads, uint64_t *hash) {
+  static process before, after;
+  look(&before);
+  bzd_context *context = host_context(NULL, threads);
+  world *w = calloc(1, sizeof *w);
+  w->context = context;
+  errno = EXDEV;
+  bzd_status status = s->prepare(w, s->which);
+  if (status == BZD_OK) status = s->walk(w, s->which);
+  const int error = errno;
+  *hash = w->hash;
+  sc_empty(w, 0);
+  free(w);
+  bzd_context_destroy(context);
+  for (int i = 0; i < 10000; i++) { /* a thread that was joined may stand in the list a moment longer */
+    look(&after);
+    if (after.threads == before.threads) break;
+    nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+  }
+  compare(s->name, &before, &after);
+  assert_int_not_equal(error, 0);
+  return status;
+}
+
+static uint64_t ordinary[SCENARIO_COUNT];
+
+/* Every scenario in the state the process is in; `same`: with the bits of an ordinary process. */
+static void visit_all(const char *what, int same) {
+  int others = 0;
+  for (int i = 0; i < SCENARIO_COUNT; i++) {
+    uint64_t alone, shared;
+    bzd_status status = visit(&SCENARIOS[i], 1, &alone);
+    if (status != BZD_OK) fail_msg("%s: %s: %s: %s", what, SCENARIOS[i].name, bzd_status_name(status), failure_text());
+    assert_int_equal(visit(&SCENARIOS[i], 3, &shared), BZD_OK);
+    if (alone != shared) fail_msg("%s: %s: other bits on three threads", what, SCENARIOS[i].name);
+    if (same && alone != ordinary[i]) fail_msg("%s: %s: other bits", what, SCENARIOS[i].name);
+    others += alone != ordinary[i];
+  }
+  print_message("%s: %d scenarios, %d with other bits than an ordinary process\n", what, (int)SCENARIO_COUNT, others);
+}
+
+static int go_ordinary(void **state) {
+  (void)state;
+  for (int i = 0; i < SCENARIO_COUNT; i++) OK(visit(&SCENARIOS[i], 1, &ordinary[i]));
+  return 0;
+}
+
+/* Nothing is printed. */
+static void test_ordinary(void **state) {
+  (void)state;
+  fflush(stdout);
+  fflush(stderr);
+  FILE *printed = tmpfile();
+  assert_non_null(printed);
+  int out = dup(1), err = dup(2);
+  dup2(fileno(printed), 1);
+  dup2(fileno(printed), 2);
+  for (int i = 0; i < SCENARIO_COUNT; i++) {
+    uint64_t hash;
+    visit(&SCENARIOS[i], 2, &hash);
+  }
+  fflush(stdout);
+  dup2(out, 1);
+  dup2(err, 2);
+  close(out);
+  close(err);
+  struct stat about;
+  assert_int_equal(fstat(fileno(printed), &about), 0);
+  assert_int_equal(about.st_size, 0);
+  fclose(printed);
+  visit_all("ordinary", 1);
+}
+
+static void on_signal(int number) { (void)number; }
+
+static void test_signals(void **state) {
+  (void)state;
+  sigset_t all, old;
+  struct sigaction action, before;
+  sigfillset(&all);
+  memset(&action, 0, sizeof action);
+  action.sa_handler = on_signal;
+  sigaction(SIGUSR1, &action, &before);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  visit_all("all signals blocked, a handler", 1);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  sigaction(SIGUSR1, &before, NULL);
+  /* Interrupted all the time: every system call of the library may come back with EINTR. */
+  action.sa_flags = 0;
+  sigaction(SIGALRM, &action, &before);
+  const struct itimerval often = {{0, 300}, {0, 300}}, never = {{0, 0}, {0, 0}};
+  int mismatches = 0;
+  for (int i = 0; i < SCENARIO_COUNT; i++) {
+    world *w = calloc(1, sizeof *w);
+    setitimer(ITIMER_REAL, &often, NULL);
+    bzd_status status = SCENARIOS[i].prepare(w, SCENARIOS[i].which);
+    if (status == BZD_OK) status = SCENARIOS[i].walk(w, SCENARIOS[i].which);
+    setitimer(ITIMER_REAL, &never, NULL);
+    if (status != BZD_OK) fail_msg("interrupted: %s: %s", SCENARIOS[i].name, bzd_status_name(status));
+    mismatches += w->hash != ordinary[i];
+    sc_empty(w, 0);
+    free(w);
+  }
+  sigaction(SIGALRM, &before, NULL);
+  assert_int_equal(mismatches, 0);
+}
+
+static void test_umask(void **state) {
+  (void)state;
+  mode_t old = umask(0777);
+  visit_all("umask 0777", geteuid() == 0); /* who is not root cannot read what it wrote then */
+  umask(old);
+}
+
+/* A comma in numbers, as in German. */
+static void test_locale(void **state) {
+  (void)state;
+  char folder[512];
+  assert_non_null(getcwd(folder, sizeof folder - 1));
+  if (setlocale(LC_ALL, "de_DE.UTF-8") == NULL) {
+    if (system("localedef -i de_DE -f UTF-8 ./de_DE.UTF-8 >localedef.log 2>&1") != 0) {
+      print_message("no German locale and no localedef to make one\n");
+      skip();
+    }
+    assert_int_equal(setenv("LOCPATH", folder, 1), 0);
+    assert_non_null(setlocale(LC_ALL, "de_DE.UTF-8"));
+  }
+  char number[16];
+  snprintf(number, sizeof number, "%.1f", 0.5);
+  assert_string_equal(number, "0,5");
+  visit_all("German", 1);
+  setlocale(LC_ALL, "C");
+}
+
+/* ---- Arithmetic in a state that is not the default: nothing breaks, threads agree, the state stays ------------- */
+
+static void test_rounding(void **state) {
+  static const int modes[] = {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
+  (void)state;
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(fesetround(modes[i]), 0);
+    visit_all("another rounding", 0);
+    fesetround(FE_TONEAREST);
+  }
+}
+
+static void test_denormals(void **state) {
+  (void)state;
+#if defined(__x86_64__)
+  uint32_t old = _mm_getcsr();
+  _mm_setcsr(old | 0x8040); /* flush to zero, denormals are zero */
+  visit_all("denormals flushed", 0);
+  _mm_setcsr(old);
+#else
+  skip();
+#endif
+}
+
+/* Traps that a host has turned on belong to the host. */
+static void test_traps(void **state) {
+  (void)state;
+  feclearexcept(FE_ALL_EXCEPT);
+  int old = feenableexcept(FE_DIVBYZERO | FE_INVALID | FE_OVERFLOW);
+  if (old == -1) skip();
+  visit_all("traps on division by zero, invalid, overflow", 1);
+  feclearexcept(FE_ALL_EXCEPT);
+  fedisableexcept(FE_ALL_EXCEPT);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_ordinary), cmocka_unit_test(test_signals),
+                                     cmocka_unit_test(test_umask),    cmocka_unit_test(test_locale),
+                                     cmocka_unit_test(test_rounding), cmocka_unit_test(test_denormals),
+                                     cmocka_unit_test(test_traps)};
+  return cmocka_run_group_tests(tests, go_ordinary, NULL);
+}
