@@ -13,6 +13,7 @@
 
 #include "../support/refuse.h"
 
+#include <blis.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -140,6 +141,34 @@ static void test_shortage_in_set_up(void **state) {
   assert_true(count[NO_MEMORY] > 0 && count[GOOD] > 0);
 }
 
+static void count_warning(void *user, int32_t level, const char *text) {
+  if (level == BZD_LOG_WARNING && strstr(text, "no kernel for this CPU") != NULL) ++*(int *)user;
+}
+
+static bzd_status make_warned_context(void) {
+  bzd_context_config config;
+  bzd_context *context;
+  int warnings = 0;
+  bzd_context_config_init(&config, sizeof config);
+  config.log = count_warning;
+  config.log_user = &warnings;
+  bzd_status status = bzd_context_create(&config, &context);
+  return status == BZD_OK && warnings != with_blis ? BZD_E_INTERNAL : status;
+}
+
+static void unknown_cpu(long long number) {
+  char text[16];
+  snprintf(text, sizeof text, "%lld", number);
+  setenv("BLIS_ARCH_TYPE", text, 1);
+}
+
+/* Neither of us has kernels for this CPU: one warning. Ours serve: none. */
+static void test_warning(void **state) {
+  (void)state;
+  for (with_blis = 0; with_blis < 2; with_blis++)
+    assert_int_equal(child(make_warned_context, unknown_cpu, BLIS_ARCH_GENERIC), GOOD);
+}
+
 /* ---- Afterwards ----------------------------------------------------------------------------------------------- */
 
 /* All forms of products on 1 and 3 threads while every malloc is refused. */
@@ -242,6 +271,49 @@ static void test_nothing_outside_the_allocator(void **state) {
   }
 }
 
+/* Without a context all comes from malloc: the same statuses and bits when it refuses each call in turn. */
+static void test_without_a_context(void **state) {
+  static const char *const names[] = {
+      "paths",           "flow: control",    "sample: dopri5",        "source: tolerance",
+      "train: anchored", "checkpoint: flow", "tensors: npz deflated", "metrics: all"};
+  long long refusals = 0;
+  (void)state;
+  if (!REFUSE) skip();
+  with_blis = 0;
+  for (int i = 0; i < SCENARIO_COUNT; i++) {
+    const scenario *s = &SCENARIOS[i];
+    int wanted = 0;
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) wanted |= strcmp(s->name, names[n]) == 0;
+    for (int once = 0; wanted && once < 2; once++) {
+      uint64_t golden = 0;
+      atomic_store(&refuse_once, once);
+      for (long long k = -1;; k++) { /* -1: never */
+        world *w = calloc(1, sizeof *w);
+        OK(s->prepare(w, s->which));
+        const int made = w->made;
+        atomic_store(&refuse_quota, k);
+        bzd_status status = s->walk(w, s->which);
+        atomic_store(&refuse_quota, -1);
+        sc_empty(w, made);
+        if (k < 0) golden = w->hash;
+        if (status != BZD_OK && status != BZD_E_MEMORY)
+          fail_msg("%s: malloc %lld refused: %s", s->name, k, bzd_status_name(status));
+        if (status != BZD_OK) {
+          w->hash = 0;
+          OK(s->walk(w, s->which));
+          refusals++;
+        }
+        assert_true(w->hash == golden);
+        sc_empty(w, 0);
+        free(w);
+        if (k >= 0 && status == BZD_OK) break;
+      }
+    }
+  }
+  print_message("%d scenarios without a context, %lld refusals\n", (int)(sizeof names / sizeof *names), refusals);
+  assert_true(refusals > 100);
+}
+
 /* The system grants 0, 1, 2 threads of the 3 asked for: same bits. */
 static void test_refused_threads(void **state) {
   (void)state;
@@ -265,8 +337,12 @@ static void test_refused_threads(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_refusals_in_set_up), /* the first two before BLIS is set up */
-      cmocka_unit_test(test_shortage_in_set_up), cmocka_unit_test(test_products_allocate_nothing),
-      cmocka_unit_test(test_nothing_outside_the_allocator), cmocka_unit_test(test_refused_threads)};
+      cmocka_unit_test(test_refusals_in_set_up), /* the first three before BLIS is set up */
+      cmocka_unit_test(test_warning),
+      cmocka_unit_test(test_shortage_in_set_up),
+      cmocka_unit_test(test_products_allocate_nothing),
+      cmocka_unit_test(test_nothing_outside_the_allocator),
+      cmocka_unit_test(test_without_a_context),
+      cmocka_unit_test(test_refused_threads)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
