@@ -101,7 +101,7 @@ static inline void look(process *p) {
   p->priority = getpriority(PRIO_PROCESS, 0);
   sched_getaffinity(0, sizeof p->cpus, &p->cpus);
   getitimer(ITIMER_REAL, &p->timer);
-  for (int r = 0; r < RLIM_NLIMITS; r++) getrlimit(r, &p->limit[r]);
+  for (int r = 0; r < RLIM_NLIMITS; r++) getrlimit((__rlimit_resource_t)r, &p->limit[r]);
 }
 
 /* The first thing that differs, or NULL. */
