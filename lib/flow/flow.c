@@ -18,8 +18,6 @@ static void drop(void *self) {
   bzdi_free(context, flow->weights);
   bzdi_free(context, flow->packed);
   bzdi_release(flow->net);
-  if (flow->lock) pthread_mutex_destroy(flow->lock);
-  bzdi_free(context, flow->lock);
 }
 
 static bzd_status begin(const bzd_context *context, int32_t kind, int32_t degree, const bzdi_item *item,
@@ -118,14 +116,7 @@ bzd_status bzdi_flow_new_callback(const bzd_context *context, const bzdi_item *i
   flow->fn = fn;
   flow->fn_user = user;
   flow->serialise = serialise;
-  if (serialise) {
-    flow->lock = bzdi_calloc(context, 1, sizeof *flow->lock);
-    if (!flow->lock) {
-      bzdi_release(flow);
-      return bzdi_no_memory("callback flow", 1, sizeof *flow->lock);
-    }
-    pthread_mutex_init(flow->lock, NULL);
-  }
+  atomic_init(&flow->inside, 0);
   *out = flow;
   return BZD_OK;
 }

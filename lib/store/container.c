@@ -330,6 +330,19 @@ int bzdi_store_has(const bzdi_store *store, int section, const char *key) {
 }
 int64_t bzdi_store_count(const bzdi_store *store, int section) { return store->entries[section]; }
 
+/* With a point, whatever stands between the digits in the host's locale. */
+static void real_text(double real, char *text, size_t cap) {
+  char local[64], plain[64];
+  size_t used = 0;
+  snprintf(local, sizeof local, "%.17g", real);
+  for (const char *c = local; *c; c++) {
+    int digit = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || *c == '-' || *c == '+';
+    if (digit || used == 0 || plain[used - 1] != '.') plain[used++] = digit ? *c : '.';
+  }
+  plain[used] = 0;
+  snprintf(text, cap, "%s", plain);
+}
+
 bzd_status bzdi_store_at(const bzdi_store *store, int section, int64_t i, const char **key, int32_t *type, int *flags,
                          char *text, size_t cap) {
   if (i < 0 || i >= store->entries[section])
@@ -346,7 +359,7 @@ bzd_status bzdi_store_at(const bzdi_store *store, int section, int64_t i, const 
   switch (entry->type) {
   case BZDI_I64: snprintf(text, cap, "%" PRId64, (int64_t)bits); break;
   case BZDI_U64: snprintf(text, cap, "%" PRIu64, bits); break;
-  case BZDI_F64: snprintf(text, cap, "%.17g", real); break;
+  case BZDI_F64: real_text(real, text, cap); break;
   case BZDI_STR: snprintf(text, cap, "%s", (const char *)entry->value); break;
   default:
     text[0] = 0;
