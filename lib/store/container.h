@@ -83,11 +83,16 @@ int64_t bzdi_store_tensors(const bzdi_store *store);
 const bzdi_tensor *bzdi_store_tensor(const bzdi_store *store, int64_t i);
 /* Index or -1. */
 int64_t bzdi_store_find(const bzdi_store *store, const char *name, int32_t role);
-/* Decodes tensor i (checks block and tensor crc) into dst of its raw size. */
+/* Decodes tensor i (checks block and tensor crc) into dst of its raw size. Blocks are decoded on all threads of the
+ * context; the workspace is kept with the store, so that reading again allocates nothing. */
 bzd_status bzdi_store_read(const bzdi_store *store, int64_t i, void *dst);
-/* The same with bzdi_store_room() bytes of the caller's as workspace: nothing is allocated. NULL: as above. */
-size_t bzdi_store_room(void);
-bzd_status bzdi_store_read_in(const bzdi_store *store, int64_t i, void *room, void *dst);
+typedef struct bzdi_want {
+  int64_t tensor;
+  uint64_t from, to; /* raw bytes from..to-1, whole elements; of a part only the blocks it touches are checked */
+  void *dst;
+} bzdi_want;
+/* Several at once, so that small tensors share the threads. */
+bzd_status bzdi_store_read_many(const bzdi_store *store, int64_t count, const bzdi_want *want);
 /* 1: more key-values come when the store is written, see bzdi_maker. */
 int bzdi_store_unfinished(const bzdi_store *store);
 /* Index of (name, role), which must be of dtype f32 and this shape; BZD_E_CORRUPT naming tensor and numbers. */
