@@ -3,30 +3,28 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "store/deflate.h"
 #include "store/planes.h"
 
 #include <string.h>
 #include <zlib.h>
 
-/* Of one stream. inflate's state, about 7 KiB, and the 32 KiB that a broken stream makes it take; deflate's with window
- * 15 and memory level 9. A zlib that wants more is given it by the host's allocator. */
-enum { INFLATE_ROOM = 48 * 1024, DEFLATE_ROOM = 448 * 1024 };
+/* inflate's state, about 7 KiB, and the 32 KiB that a broken stream makes it take. A zlib that wants more is given it
+ * by the host's allocator. */
+enum { ZLIB_ROOM = 48 * 1024 };
 
 struct bzdi_coder {
   const bzd_context *context;
-  size_t zlib_room, zlib_used;
+  size_t zlib_used; /* of the room */
   _Alignas(64) unsigned char planes[BZDI_BLOCK];
-  _Alignas(64) unsigned char zlib[]; /* zlib_room bytes */
+  _Alignas(64) unsigned char zlib_room[ZLIB_ROOM];
 };
 
-static size_t zlib_room(int way) { return way == BZDI_ENCODE ? DEFLATE_ROOM : INFLATE_ROOM; }
+size_t bzdi_coder_bytes(void) { return sizeof(bzdi_coder); }
 
-size_t bzdi_coder_bytes(int way) { return sizeof(bzdi_coder) + zlib_room(way); }
-
-bzdi_coder *bzdi_coder_in(const bzd_context *context, int way, void *memory) {
+bzdi_coder *bzdi_coder_in(const bzd_context *context, void *memory) {
   bzdi_coder *coder = memory;
   coder->context = context;
-  coder->zlib_room = zlib_room(way);
   return coder;
 }
 
@@ -36,14 +34,14 @@ int bzdi_planes(size_t element) { return element == 4 ? 4 : element == 2 ? 2 : 1
 static void *zlib_alloc(void *user, unsigned count, unsigned size) {
   bzdi_coder *coder = user;
   size_t bytes = ((size_t)count * size + 63) / 64 * 64;
-  if (bytes > coder->zlib_room - coder->zlib_used) return bzdi_malloc(coder->context, count, size);
+  if (bytes > ZLIB_ROOM - coder->zlib_used) return bzdi_malloc(coder->context, count, size);
   coder->zlib_used += bytes;
-  return coder->zlib + coder->zlib_used - bytes;
+  return coder->zlib_room + coder->zlib_used - bytes;
 }
 static void zlib_free(void *user, void *block) {
   bzdi_coder *coder = user;
-  uintptr_t at = (uintptr_t)block - (uintptr_t)coder->zlib;
-  if (at >= coder->zlib_room) bzdi_free(coder->context, block);
+  uintptr_t at = (uintptr_t)block - (uintptr_t)coder->zlib_room;
+  if (at >= ZLIB_ROOM) bzdi_free(coder->context, block);
 }
 
 static z_stream new_stream(bzdi_coder *coder) {
@@ -55,57 +53,33 @@ static z_stream new_stream(bzdi_coder *coder) {
   return stream;
 }
 
-/* Whether deflate is worth trying: a plane whose bytes are all but evenly spread (mantissas) only costs time. */
-static int looks_random(const unsigned char *bytes, size_t n) {
-  if (n < 4096) return 0;
-  uint32_t count[4][256] = {0}; /* four, so that equal bytes in a row need not wait for each other */
-  for (size_t i = 0; i < n / 4 * 4; i += 4)
-    for (int k = 0; k < 4; k++) count[k][bytes[i + (size_t)k]]++;
-  for (size_t i = n / 4 * 4; i < n; i++) count[0][bytes[i]]++;
-  double squares = 0, expected = (double)n / 256;
-  for (int i = 0; i < 256; i++) {
-    double more = (double)(count[0][i] + count[1][i] + count[2][i] + count[3][i]) - expected;
-    squares += more * more;
-  }
-  return squares / expected < 0.02 * (double)n; /* chi-square per byte: 0.02 is about 1.4 % to be won at most */
+/* A zlib stream around deflate: header, block, Adler-32 of the plane. 0: it saves less than a sixteenth of the plane
+ * and would cost more time to read than it is worth. */
+static size_t pack_plane(const unsigned char *in, size_t n, unsigned char *out) {
+  enum { AROUND = 2 + 4 };
+  size_t most = n - n / 16;
+  if (n < 16 || most <= AROUND) return 0;
+  size_t size = bzdi_deflate_plane(in, n, out + 2, most - AROUND);
+  if (size == 0) return 0;
+  uint32_t sum = (uint32_t)adler32_z(1, in, n);
+  out[0] = 0x78, out[1] = 0x9C; /* window 15; the header is a multiple of 31 */
+  for (int k = 0; k < 4; k++) out[2 + size + (size_t)k] = (unsigned char)(sum >> (24 - 8 * k));
+  return size + AROUND;
 }
 
-/* Deflates into room bytes; 0 when that does not suffice. */
-static bzd_status deflate_plane(bzdi_coder *coder, const unsigned char *in, size_t n, unsigned char *out, size_t room,
-                                size_t *size) {
-  z_stream stream = new_stream(coder);
-  if (deflateInit2(&stream, 6, Z_DEFLATED, 15, 9, Z_RLE) != Z_OK) return bzdi_no_memory("deflate", 1, 1 << 18);
-  stream.next_in = (unsigned char *)(uintptr_t)in;
-  stream.avail_in = (uInt)n;
-  stream.next_out = out;
-  stream.avail_out = (uInt)room;
-  int result = deflate(&stream, Z_FINISH);
-  *size = result == Z_STREAM_END ? room - stream.avail_out : 0;
-  deflateEnd(&stream);
-  return BZD_OK;
-}
-
-bzd_status bzdi_block_encode(bzdi_coder *coder, int planes, const void *raw, size_t size, unsigned char *stored,
-                             size_t *total, uint32_t plane[4]) {
+size_t bzdi_block_encode(unsigned char *room, int planes, const void *raw, size_t size, unsigned char *stored,
+                         uint32_t plane[4]) {
   size_t n = size / (size_t)planes, used = 0;
-  bzdi_planes_split(planes, raw, size, coder->planes);
+  bzdi_planes_split(planes, raw, size, room);
   for (int p = 0; p < 4; p++) plane[p] = 0;
   for (int p = 0; p < planes; p++) {
-    const unsigned char *in = coder->planes + (size_t)p * n;
-    size_t packed = 0;
-    /* A deflated plane must save at least a byte, so the room is one short of the plane. */
-    if (n > 1 && !looks_random(in, n)) BZDI_TRY(deflate_plane(coder, in, n, stored + used, n - 1, &packed));
-    if (packed > 0) {
-      plane[p] = (uint32_t)packed | BZDI_DEFLATED;
-      used += packed;
-    } else {
-      memcpy(stored + used, in, n);
-      plane[p] = (uint32_t)n;
-      used += n;
-    }
+    const unsigned char *in = room + (size_t)p * n;
+    size_t packed = pack_plane(in, n, stored + used);
+    if (packed == 0) memcpy(stored + used, in, n);
+    plane[p] = packed > 0 ? (uint32_t)packed | BZDI_DEFLATED : (uint32_t)n;
+    used += packed > 0 ? packed : n;
   }
-  *total = used;
-  return BZD_OK;
+  return used;
 }
 
 int bzdi_block_check(int planes, size_t size, const uint32_t plane[4]) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The block codec: up to 256 KiB of raw bytes as 1, 2 or 4 byte planes (store/planes.h), each deflated (Z_RLE) or
- * stored, whichever is smaller. */
+/* The block codec: up to 256 KiB of raw bytes as 1, 2 or 4 byte planes (store/planes.h), each stored as it is or as a
+ * zlib stream. */
 #ifndef BZDI_STORE_CODEC_H
 #define BZDI_STORE_CODEC_H
 
@@ -11,19 +11,20 @@
 enum { BZDI_BLOCK = 256 * 1024 };
 #define BZDI_DEFLATED 0x80000000u /* bit of a plane's stored length */
 
-/* Workspace of one thread, planes and zlib's state, in the caller's memory: it owns nothing and needs no freeing. */
+/* What decoding takes, planes and zlib's state, in the caller's memory: it owns nothing and needs no freeing. */
 typedef struct bzdi_coder bzdi_coder;
-enum { BZDI_DECODE, BZDI_ENCODE };
-size_t bzdi_coder_bytes(int way);
-bzdi_coder *bzdi_coder_in(const bzd_context *context, int way, void *memory);
+size_t bzdi_coder_bytes(void);
+bzdi_coder *bzdi_coder_in(const bzd_context *context, void *memory);
 
 /* Planes of an element size in bytes: 4, 2, or 1 for all others. */
 int bzdi_planes(size_t element);
 
-/* raw (size bytes, a multiple of the planes, 1..BZDI_BLOCK) -> *total bytes at stored, which has room for size;
- * plane[4] gets stored lengths with BZDI_DEFLATED, 0 beyond the planes. Same input, same bytes. */
-bzd_status bzdi_block_encode(bzdi_coder *coder, int planes, const void *raw, size_t size, unsigned char *stored,
-                             size_t *total, uint32_t plane[4]);
+/* raw (size bytes, a multiple of the planes, 1..BZDI_BLOCK) -> the returned number of bytes, at most size, at stored,
+ * which has room for BZDI_STORED; plane[4] gets stored lengths with BZDI_DEFLATED, 0 beyond the planes. room: size
+ * bytes of workspace. Same input, same bytes. */
+enum { BZDI_STORED = BZDI_BLOCK + 64 };
+size_t bzdi_block_encode(unsigned char *room, int planes, const void *raw, size_t size, unsigned char *stored,
+                         uint32_t plane[4]);
 /* Stored lengths that fit a block of this size: each plane present, none longer than raw, all others 0. */
 int bzdi_block_check(int planes, size_t size, const uint32_t plane[4]);
 /* Allocates nothing where zlib's state fits the coder's room for it, as that of zlib does. Checked lengths;

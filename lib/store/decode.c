@@ -35,7 +35,7 @@ typedef struct lot { /* blocks at a time, and what decoding them takes */
 static size_t carve(lot *l, void *memory) {
   bzdi_arena arena = {memory, 0};
   size_t most = (size_t)l->most;
-  l->coder_bytes = (bzdi_coder_bytes(BZDI_DECODE) + BZDI_BLOCK + 63) / 64 * 64;
+  l->coder_bytes = (bzdi_coder_bytes() + BZDI_BLOCK + 63) / 64 * 64;
   l->piece = bzdi_arena_take(&arena, most, sizeof *l->piece);
   l->coder = bzdi_arena_take(&arena, (size_t)l->coders, l->coder_bytes);
   l->stored = l->store->reader.data ? NULL : bzdi_arena_take(&arena, most, BZDI_BLOCK);
@@ -70,8 +70,8 @@ static bzd_status decode_piece(const lot *l, piece *p, int64_t coder) {
   uint32_t plane[4];
   planes_of(p->record, plane);
   BZDI_TRY(bzdi_block_check_stored(p->slot, p->block, p->record, p->stored));
-  BZDI_TRY(bzdi_block_decode(bzdi_coder_in(l->store->context, BZDI_DECODE, room),
-                             bzdi_planes(bzdi_dtype_size(tensor->stored_dtype)), p->stored, plane, raw, size));
+  BZDI_TRY(bzdi_block_decode(bzdi_coder_in(l->store->context, room), bzdi_planes(bzdi_dtype_size(tensor->stored_dtype)),
+                             p->stored, plane, raw, size));
   p->crc = bzdi_crc32(0, raw, size);
   if (!p->dst || direct) return BZD_OK;
   if (as_is)

@@ -44,7 +44,6 @@ typedef struct piece { /* one block on its way */
   const unsigned char *raw;
   size_t size, stored_size;
   uint32_t plane[4], crc, stored_crc; /* crc: of its raw bytes */
-  bzd_status status;
 } piece;
 
 enum { NAMES, TENSORS, RECORDS, META, STAT, INDEX, OUTPUTS };
@@ -59,17 +58,15 @@ typedef struct writing {
   int32_t coders;
   piece *piece;                /* [most] */
   unsigned char *stored, *raw; /* [most] blocks; raw for what is made, else NULL */
-  unsigned char *coder;        /* [coders] of coder_bytes */
-  size_t coder_bytes;
+  unsigned char *coder;        /* [coders] blocks: planes */
 } writing;
 
 static size_t carve(writing *w, int made, void *memory) {
   bzdi_arena arena = {memory, 0};
   size_t most = (size_t)w->most;
-  w->coder_bytes = (bzdi_coder_bytes(BZDI_ENCODE) + 63) / 64 * 64;
   w->piece = bzdi_arena_take(&arena, most, sizeof *w->piece);
-  w->coder = bzdi_arena_take(&arena, (size_t)w->coders, w->coder_bytes);
-  w->stored = bzdi_arena_take(&arena, most, BZDI_BLOCK);
+  w->coder = bzdi_arena_take(&arena, (size_t)w->coders, BZDI_BLOCK);
+  w->stored = bzdi_arena_take(&arena, most, BZDI_STORED);
   w->raw = made ? bzdi_arena_take(&arena, most, BZDI_BLOCK) : NULL;
   return arena.used;
 }
@@ -79,13 +76,12 @@ static size_t carve(writing *w, int made, void *memory) {
 static void encode_piece(void *arg, int64_t i, int32_t slot) {
   writing *w = arg;
   piece *p = &w->piece[i];
-  unsigned char *coder = w->coder + (size_t)(w->coders < w->most ? slot : i) * w->coder_bytes;
-  unsigned char *stored = w->stored + (size_t)i * BZDI_BLOCK;
+  unsigned char *room = w->coder + (size_t)(w->coders < w->most ? slot : i) * BZDI_BLOCK;
+  unsigned char *stored = w->stored + (size_t)i * BZDI_STORED;
   int planes = bzdi_planes(bzdi_dtype_size(p->slot->tensor.stored_dtype));
   p->crc = bzdi_crc32(0, p->raw, p->size);
-  p->status = bzdi_block_encode(bzdi_coder_in(w->store->context, BZDI_ENCODE, coder), planes, p->raw, p->size, stored,
-                                &p->stored_size, p->plane);
-  if (p->status == BZD_OK) p->stored_crc = bzdi_crc32(0, stored, p->stored_size);
+  p->stored_size = bzdi_block_encode(room, planes, p->raw, p->size, stored, p->plane);
+  p->stored_crc = bzdi_crc32(0, stored, p->stored_size);
 }
 
 static bzd_status add_tensor(writing *w, bzdi_slot *slot, uint64_t blocks) {
@@ -123,9 +119,8 @@ static bzd_status flush(writing *w) {
   for (int64_t i = 0; i < w->count; i++) {
     piece *p = &w->piece[i];
     unsigned char record[BZDI_BLOCK_BYTES] = {0};
-    if (p->status != BZD_OK) return bzdi_no_memory("deflate", 1, BZDI_BLOCK); /* the one way to fail */
     w->crc = p->block == 0 ? p->crc : bzdi_crc32_join(w->crc, p->crc, p->size);
-    BZDI_TRY(w->writer->write(w->writer->user, w->stored + (size_t)i * BZDI_BLOCK, p->stored_size));
+    BZDI_TRY(w->writer->write(w->writer->user, w->stored + (size_t)i * BZDI_STORED, p->stored_size));
     bzdi_put32(record, (uint32_t)p->size);
     bzdi_put32(record + 4, p->stored_crc);
     for (int k = 0; k < 4; k++) bzdi_put32(record + 8 + 4 * k, p->plane[k]);

@@ -70,10 +70,10 @@ static void test_utf8(void **state) {
 
 /* Encodes, checks, decodes; returns the stored size. */
 static size_t round_trip(bzdi_coder *coder, int planes, const void *raw, size_t size) {
-  unsigned char *copy = malloc(size), *back = malloc(size);
-  size_t total, sum = 0;
+  unsigned char *copy = malloc(BZDI_STORED), *back = malloc(size);
+  size_t sum = 0;
   uint32_t plane[4];
-  assert_int_equal(bzdi_block_encode(coder, planes, raw, size, copy, &total, plane), BZD_OK);
+  size_t total = bzdi_block_encode(back, planes, raw, size, copy, plane);
   for (int p = 0; p < 4; p++) sum += plane[p] & ~BZDI_DEFLATED;
   assert_true(sum == total && total <= size);
   assert_true(bzdi_block_check(planes, size, plane));
@@ -92,8 +92,8 @@ static size_t round_trip(bzdi_coder *coder, int planes, const void *raw, size_t 
 
 static void test_codec(void **state) {
   (void)state;
-  void *memory = malloc(bzdi_coder_bytes(BZDI_ENCODE));
-  bzdi_coder *coder = bzdi_coder_in(NULL, BZDI_ENCODE, memory);
+  void *memory = malloc(bzdi_coder_bytes());
+  bzdi_coder *coder = bzdi_coder_in(NULL, memory);
   float *weights = numbers_floats(1, BZDI_BLOCK / 4, 0, 0.05);
   for (int planes = 1; planes <= 4; planes *= 2)
     for (size_t n = 1; n < 3000; n = 2 * n + 3) round_trip(coder, planes, weights, n * (size_t)planes);
