@@ -6,7 +6,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "eight bytes are written as one word");
 
-enum { CHUNK = 8, LONGEST = 256 }; /* of a match: 32 chunks; the format has up to 258 */
+enum { CHUNK = 8, LONGEST = 258 }; /* of a match; the longest has a symbol of its own */
 enum { END = 256, CODES = 286, DISTANCES = 2, LENGTHS = 19 };
 enum { LONG_CODE = 15, LONG_LENGTH = 7 }; /* bits at most of a code, and of a code for lengths */
 
@@ -104,14 +104,15 @@ static void drain(bits *b) {
 
 /* ---- Matches -------------------------------------------------------------------------------------------------- */
 
-/* Symbol and further bits of a length 3..257 (RFC 1951, 3.2.5). */
+/* Symbol and number of further bits of a length (RFC 1951, 3.2.5). */
 static int length_symbol(uint32_t length, int *more) {
   uint32_t l = length - 3;
+  if (length == LONGEST) return *more = 0, 285;
   *more = l < 8 ? 0 : 29 - __builtin_clz(l);
   return 257 + 4 * *more + (int)(l >> *more);
 }
 
-/* Bytes from `at` that repeat the one before, in chunks. */
+/* Bytes from `at` that repeat the one before: chunks, or the longest match. */
 static uint32_t run_length(const unsigned char *bytes, size_t n, size_t at) {
   if (at == 0 || n - at < CHUNK) return 0;
   const uint64_t all = UINT64_C(0x0101010101010101) * bytes[at - 1];
@@ -120,7 +121,7 @@ static uint32_t run_length(const unsigned char *bytes, size_t n, size_t at) {
     memcpy(&word, bytes + at + length, CHUNK);
     if (word != all) break;
   }
-  return length;
+  return length < LONGEST ? length : LONGEST;
 }
 
 static void count_symbols(const unsigned char *bytes, size_t n, huffman *h) {
@@ -216,7 +217,7 @@ static uint64_t size_in_bits(const huffman *h, const table *t) {
   uint64_t size = 3 + 5 + 5 + 4 + 3 * (uint64_t)listed(t);
   for (int i = 0; i < t->count; i++) size += (uint64_t)(t->code.bits[t->symbol[i]] + more_bits(t->symbol[i]));
   for (int s = 0; s < CODES; s++) {
-    int more = s < 265 ? 0 : (s - 261) / 4; /* of a length, and one for the distance */
+    int more = s < 265 || s == 285 ? 0 : (s - 261) / 4; /* of a length, and one for the distance */
     size += (uint64_t)h->count[s] * (uint64_t)(h->bits[s] + more + (s > END));
   }
   return size;
