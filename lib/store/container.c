@@ -342,6 +342,16 @@ int bzdi_store_has(const bzdi_store *store, int section, const char *key) {
   entry_place(store, section, key, &found);
   return found;
 }
+void bzdi_store_remove(bzdi_store *store, int section, const char *key) {
+  int found;
+  int64_t place = entry_place(store, section, key, &found);
+  if (!found) return;
+  bzdi_entry *entry = &store->entry[section][place];
+  bzdi_free(store->context, entry->key);
+  bzdi_free(store->context, entry->value);
+  store->entries[section]--;
+  memmove(entry, entry + 1, (size_t)(store->entries[section] - place) * sizeof *entry);
+}
 int64_t bzdi_store_count(const bzdi_store *store, int section) { return store->entries[section]; }
 
 bzd_status bzdi_store_at(const bzdi_store *store, int section, int64_t i, const char **key, int32_t *type, int *flags,

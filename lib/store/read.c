@@ -246,7 +246,7 @@ static bzd_status read_tensors(opening *o, part names, part tensors, part blocks
 static bzd_status keep_extra(bzdi_store *store, const unsigned char *type, uint32_t flags, part payload) {
   if (store->extras > 0 && memcmp(store->extra[store->extras - 1].type, type, 4) >= 0)
     return bzdi_fail(BZD_E_CORRUPT, "section %.4s does not ascend", (const char *)type);
-  if (store->extras == 64) return over("number of ancillary sections", 65, 64);
+  if (store->extras == BZDI_MOST_EXTRAS) return over("number of ancillary sections", 65, BZDI_MOST_EXTRAS);
   bzdi_extra *grown = bzdi_malloc(store->context, (size_t)store->extras + 1, sizeof *grown);
   unsigned char *bytes = bzdi_malloc(store->context, payload.size, 1);
   if (!grown || !bytes) {
