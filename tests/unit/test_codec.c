@@ -114,7 +114,7 @@ static void split_slowly(int planes, const unsigned char *raw, size_t size, unsi
     unsigned char turned[4] = {raw[i]};
     for (int k = 0; k < planes; k++) turned[k] = raw[i + (size_t)k];
     if (planes == 4) {
-      unsigned sign = raw[i + 3] >> 7;
+      int sign = raw[i + 3] >> 7;
       for (int k = 3; k > 0; k--) turned[k] = (unsigned char)(raw[i + (size_t)k] << 1 | raw[i + (size_t)k - 1] >> 7);
       turned[0] = (unsigned char)(raw[i] << 1 | sign);
     }
