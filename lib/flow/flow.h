@@ -61,6 +61,9 @@ bzdi_flow_shape bzdi_flow_shape_of(const bzd_flow *flow); /* borrowed */
 /* Retains net, copies item, meta and weights: what snapshots and loads use. */
 bzd_status bzdi_flow_new_net(const bzd_context *context, const bzdi_flow_shape *shape, const float *weights,
                              bzd_flow **out);
+/* The same, taking weights (bzdi_malloc) over, also when it fails. */
+bzd_status bzdi_flow_new_owning(const bzd_context *context, const bzdi_flow_shape *shape, float *weights,
+                                bzd_flow **out);
 bzd_status bzdi_flow_new_from(const bzd_flow *teacher, int32_t kind, int32_t degree, bzd_flow **out);
 /* weights changed: pack again. */
 void bzdi_flow_repack(bzd_flow *flow);
