@@ -32,7 +32,8 @@ def need(condition, why, *values):
 
 
 class Tensor:
-    __slots__ = ("name", "dtype", "stored", "role", "shape", "first", "blocks", "size", "crc", "data")
+    # size: raw bytes, in dtype; stored_size: the same in the stored dtype, of which blocks are made
+    __slots__ = ("name", "dtype", "stored", "role", "shape", "first", "blocks", "size", "stored_size", "crc", "data")
 
 
 class Value:
@@ -89,7 +90,7 @@ def checked_frame(data, limits):
     need(length == size, "the trailer says %d bytes, not %d", length, size)
     need(start >= 64 and start + index_size == size - 64, "index at %d, %d bytes", start, index_size)
     need(index_size <= limits["index"] and tensors <= limits["tensors"], "index limits")
-    need(raw <= limits["raw"] and raw <= 1032 * (size + 64), "%d raw bytes", raw)
+    need(raw <= limits["raw"] and raw <= 2064 * (size + 64), "%d raw bytes", raw)
     index = data[start:start + index_size]
     need(zlib.crc32(index) == crc, "index checksum")
     return (major, minor), index, start, tensors, raw
@@ -131,19 +132,21 @@ def tensor_records(records, names, count, raw):
         t.name = names[at:at + length]
         name_at += length
         need(NAME.fullmatch(t.name), "name of tensor %d", i)
-        need(t.dtype in DTYPES and t.stored == t.dtype and t.role in ROLES, "type or role of tensor %d", i)
+        need(t.dtype in DTYPES and t.role in ROLES, "type or role of tensor %d", i)
+        need(t.stored == t.dtype or (t.stored, t.dtype, t.role) == (3, 1, 1), "stored type of tensor %d", i)
         need(previous is None or previous < (t.name, t.role), "tensor %d out of order", i)
         previous = (t.name, t.role)
         need(ndim <= 8 and not any(dims[ndim:]), "dimensions of tensor %d", i)
         t.shape = dims[:ndim]
-        size = DTYPES[t.dtype][1]
+        count_of = 1
         for dim in t.shape:
             need(dim >= 1, "dimensions of tensor %d", i)
-            size *= dim
-        need(t.size == size, "raw bytes of tensor %d", i)
-        need(t.first == block_at and t.blocks == -(-size // BLOCK), "blocks of tensor %d", i)
+            count_of *= dim
+        t.stored_size = count_of * DTYPES[t.stored][1]
+        need(t.size == count_of * DTYPES[t.dtype][1], "raw bytes of tensor %d", i)
+        need(t.first == block_at and t.blocks == -(-t.stored_size // BLOCK), "blocks of tensor %d", i)
         block_at += t.blocks
-        total += size
+        total += t.size
         need(not any(record[108:]), "reserved bytes of tensor %d", i)
         tensors.append(t)
     need(name_at == len(names), "STRS of %d bytes", len(names))
@@ -160,10 +163,10 @@ def block_records(records, tensors, count):
     need(len(records) == 32 * count, "BLKS of %d bytes", len(records))
     blocks, stored = [], 0
     for t in tensors:
-        planes, mine = plane_count(t.dtype), []
+        planes, mine = plane_count(t.stored), []
         for b in range(t.blocks):
             raw, crc, *fields, zero = struct.unpack_from("<IIIIIIQ", records, 32 * (t.first + b))
-            need(raw == min(BLOCK, t.size - b * BLOCK), "raw length of block %d", t.first + b)
+            need(raw == min(BLOCK, t.stored_size - b * BLOCK), "raw length of block %d", t.first + b)
             need(zero == 0 and not any(fields[planes:]), "reserved bytes of block %d", t.first + b)
             for field in fields[:planes]:
                 length, deflated = field & 0x7FFFFFFF, field >> 31
@@ -210,7 +213,7 @@ def inflate(stored, size):
     return out
 
 
-def decode(dtype, raw_size, fields, stored):
+def decode(raw_size, fields, stored):
     planes, at = [], 0
     for field in fields:
         length = field & 0x7FFFFFFF
@@ -238,6 +241,7 @@ def read(data, limits=LIMITS):
     need(64 + stored == start, "%d stored bytes before the index at %d", stored, start)
     out.meta, out.stat = key_values(required[b"META"]), key_values(required[b"STAT"])
     need(len(out.meta) + len(out.stat) <= limits["values"], "number of key-values")
+    need(not out.stat or all(t.stored == t.dtype for t in out.tensors), "a stored type beside a trainer's state")
     at = 64
     for t, mine in zip(out.tensors, blocks):
         pieces = []
@@ -246,9 +250,11 @@ def read(data, limits=LIMITS):
             piece = data[at:at + length]
             at += length
             need(zlib.crc32(piece) == crc, "block checksum in %r", t.name)
-            pieces.append(decode(t.dtype, raw_size, fields, piece))
+            pieces.append(decode(raw_size, fields, piece))
         t.data = b"".join(pieces)
         need(zlib.crc32(t.data) == t.crc, "checksum of %r", t.name)
+        if t.stored != t.dtype:  # bfloat16: the upper half of each float32
+            t.data = b"".join(b"\0\0" + t.data[i:i + 2] for i in range(0, len(t.data), 2))
     return out
 
 
@@ -261,7 +267,8 @@ def report(f):
         "kind": f.kind(),
         "content_id": f.content_id(),
         "tensors": [{"name": t.name.decode("ascii"), "role": ROLES[t.role], "dtype": DTYPES[t.dtype][0],
-                     "shape": list(t.shape), "raw_bytes": t.size, "sha256": hashlib.sha256(t.data).hexdigest()}
+                     "shape": list(t.shape), "stored_dtype": DTYPES[t.stored][0],
+                     "raw_bytes": t.size, "sha256": hashlib.sha256(t.data).hexdigest()}
                     for t in f.tensors],
         "metadata": texts(f.meta),
         "state": texts(f.stat),
