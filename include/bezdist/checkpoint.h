@@ -16,7 +16,7 @@ typedef struct bzd_limits {
   uint32_t reserved;    /* 0 */
   uint64_t max_file;    /* bytes of the file, default 64 GiB */
   uint64_t max_raw;     /* bytes of all tensors when decoded, default 64 GiB */
-  uint64_t max_index;   /* bytes of the index, default 64 MiB */
+  uint64_t max_index;   /* bytes of the index and of what it becomes in memory, default 64 MiB */
   int64_t max_tensors;  /* default 65536 */
   int64_t max_meta;     /* key-values, default 65536 */
 } bzd_limits;

@@ -11,6 +11,7 @@ typedef struct opening {
   bzdi_store *store;
   bzdi_limits limits;
   uint64_t index_at, index_size, raw_bytes;
+  uint64_t memory; /* that the index takes, and what it becomes */
   uint32_t tensors;
   uint32_t index_crc;
   unsigned char *index;
@@ -25,6 +26,13 @@ static bzd_status corrupt(const char *what, uint64_t have, uint64_t expected) {
 static bzd_status over(const char *what, uint64_t have, uint64_t limit) {
   return bzdi_fail(BZD_E_LIMIT, "%s is %llu, the limit is %llu", what, (unsigned long long)have,
                    (unsigned long long)limit);
+}
+
+/* Counts a block of memory before it is asked for: an index of many small parts takes many times its size. */
+static bzd_status charge(opening *o, uint64_t bytes) {
+  if (!bzdi_add64(&o->memory, bytes) || !bzdi_add64(&o->memory, BZDI_ALLOC_HEADER) || o->memory > o->limits.max_index)
+    return over("memory of the index", o->memory, o->limits.max_index);
+  return BZD_OK;
 }
 
 /* ---- Ends of the file ---------------------------------------------------------------------------------------- */
@@ -110,6 +118,10 @@ static bzd_status read_entries(opening *o, int section, const unsigned char *pay
     BZDI_TRY(check_value(key, type, value, value_size));
     if (store->entries[0] + store->entries[1] >= o->limits.max_meta)
       return over("number of key-values", (uint64_t)o->limits.max_meta + 1, (uint64_t)o->limits.max_meta);
+    BZDI_TRY(charge(o, length + 1));
+    BZDI_TRY(charge(o, (uint64_t)value_size + 1));
+    if (type == BZDI_STR) BZDI_TRY(charge(o, (uint64_t)value_size + 1)); /* there twice for a moment */
+    BZDI_TRY(charge(o, 3 * sizeof(bzdi_entry)));                         /* the array doubles beside the old one */
     bzd_status status;
     if (type == BZDI_STR) {
       char *text = bzdi_malloc(store->context, (size_t)value_size + 1, 1);
@@ -150,6 +162,7 @@ static bzd_status read_tensor(opening *o, const unsigned char *record, part name
       !bzdi_name_is_good((const char *)names.at + name_at, length))
     return bzdi_fail(BZD_E_CORRUPT, "a tensor's name cannot be: offset %u, %u bytes", name_at, length);
   *name_end = end;
+  BZDI_TRY(charge(o, (uint64_t)length + 1));
   char *name = bzdi_malloc(o->store->context, (size_t)length + 1, 1);
   if (!name) return bzdi_no_memory("tensor name", length, 1);
   memcpy(name, names.at + name_at, length);
@@ -215,6 +228,7 @@ static bzd_status read_tensors(opening *o, part names, part tensors, part blocks
   if (tensors.size % BZDI_TENSOR_BYTES || count != o->tensors) return corrupt("number of tensors", count, o->tensors);
   if (blocks.size % BZDI_BLOCK_BYTES)
     return corrupt("bytes of block records", blocks.size, blocks.size / BZDI_BLOCK_BYTES * BZDI_BLOCK_BYTES);
+  BZDI_TRY(charge(o, count * sizeof *store->slot + blocks.size));
   store->slot = bzdi_calloc(store->context, count, sizeof *store->slot);
   store->records = bzdi_malloc(store->context, blocks.size, 1);
   if (!store->slot || !store->records) return bzdi_no_memory("index", count, sizeof *store->slot);
@@ -243,10 +257,12 @@ static bzd_status read_tensors(opening *o, part names, part tensors, part blocks
 
 /* ---- Sections ------------------------------------------------------------------------------------------------ */
 
-static bzd_status keep_extra(bzdi_store *store, const unsigned char *type, uint32_t flags, part payload) {
+static bzd_status keep_extra(opening *o, const unsigned char *type, uint32_t flags, part payload) {
+  bzdi_store *store = o->store;
   if (store->extras > 0 && memcmp(store->extra[store->extras - 1].type, type, 4) >= 0)
     return bzdi_fail(BZD_E_CORRUPT, "section %.4s does not ascend", (const char *)type);
   if (store->extras == BZDI_MOST_EXTRAS) return over("number of ancillary sections", 65, BZDI_MOST_EXTRAS);
+  BZDI_TRY(charge(o, payload.size + 2 * sizeof(bzdi_extra)));
   bzdi_extra *grown = bzdi_malloc(store->context, (size_t)store->extras + 1, sizeof *grown);
   unsigned char *bytes = bzdi_malloc(store->context, payload.size, 1);
   if (!grown || !bytes) {
@@ -288,7 +304,7 @@ static bzd_status read_sections(opening *o) {
     } else if (type[0] >= 'A' && type[0] <= 'Z') { /* PNG's rule: a capital is critical */
       return bzdi_fail(BZD_E_VERSION, "critical section %.4s is not known to this library", (const char *)type);
     } else {
-      BZDI_TRY(keep_extra(o->store, type, flags, payload));
+      BZDI_TRY(keep_extra(o, type, flags, payload));
     }
   }
   BZDI_TRY(read_tensors(o, parts[0], parts[1], parts[2]));
@@ -304,6 +320,7 @@ static bzd_status open_index(opening *o, const bzdi_reader *reader) {
   BZDI_TRY(read_header(o, reader));
   BZDI_TRY(read_trailer(o, reader));
   BZDI_TRY(check_limits(o, reader->size));
+  BZDI_TRY(charge(o, o->index_size));
   o->index = bzdi_malloc(o->store->context, o->index_size, 1);
   if (!o->index) return bzdi_no_memory("index", o->index_size, 1);
   BZDI_TRY(reader->read(reader->user, o->index_at, o->index, o->index_size));
