@@ -35,9 +35,14 @@ static function next(const char *name) {
   return found;
 }
 
-#define REAL(type, name)                                                                                               \
-  static type *real;                                                                                                   \
-  if (!real) real = (type *)next(#name)
+#define REAL(result, name, arguments)                                                                                  \
+  typedef result(*name##_function) arguments;                                                                          \
+  static name##_function real;                                                                                         \
+  if (!real) {                                                                                                         \
+    function found = next(#name);                                                                                      \
+    memcpy(&real, &found, sizeof real);                                                                                \
+  }                                                                                                                    \
+  (void)0
 
 /* Counts a call; true when the fault meets it. */
 static int meets(int call) {
@@ -101,7 +106,7 @@ void os_clear_log(void) {
 /* ---- The calls ----------------------------------------------------------------------------------------------- */
 
 int open(const char *path, int flags, ...) {
-  REAL(int(const char *, int, ...), open);
+  REAL(int, open, (const char *, int, ...));
   mode_t mode = 0;
   if (flags & O_CREAT) {
     va_list more;
@@ -113,7 +118,7 @@ int open(const char *path, int flags, ...) {
 }
 
 int openat(int folder, const char *path, int flags, ...) {
-  REAL(int(int, const char *, int, ...), openat);
+  REAL(int, openat, (int, const char *, int, ...));
   mode_t mode = 0;
   if (flags & O_CREAT) {
     va_list more;
@@ -128,27 +133,27 @@ int openat(int folder, const char *path, int flags, ...) {
 }
 
 int fstat(int fd, struct stat *facts) {
-  REAL(int(int, struct stat *), fstat);
+  REAL(int, fstat, (int, struct stat *));
   return meets(OS_STAT) ? failed() : real(fd, facts);
 }
 
 int fstatat(int folder, const char *restrict path, struct stat *restrict facts, int flags) {
-  REAL(int(int, const char *, struct stat *, int), fstatat);
+  REAL(int, fstatat, (int, const char *, struct stat *, int));
   return meets(OS_STAT) ? failed() : real(folder, path, facts, flags);
 }
 
 int flock(int fd, int operation) {
-  REAL(int(int, int), flock);
+  REAL(int, flock, (int, int));
   return meets(OS_LOCK) ? failed() : real(fd, operation);
 }
 
 int fchmod(int fd, mode_t mode) {
-  REAL(int(int, mode_t), fchmod);
+  REAL(int, fchmod, (int, mode_t));
   return meets(OS_CHMOD) ? failed() : real(fd, mode);
 }
 
 ssize_t pread(int fd, void *data, size_t size, off_t offset) {
-  REAL(ssize_t(int, void *, size_t, off_t), pread);
+  REAL(ssize_t, pread, (int, void *, size_t, off_t));
   if (meets(OS_READ)) {
     if (os.fault.action == OS_ERROR) return failed();
     if (size > 1) size = os.fault.action == OS_ONE ? 1 : size / 2;
@@ -166,7 +171,7 @@ static int full_device(void) {
 }
 
 ssize_t write(int fd, const void *data, size_t size) {
-  REAL(ssize_t(int, const void *, size_t), write);
+  REAL(ssize_t, write, (int, const void *, size_t));
   if (meets(OS_WRITE)) {
     if (os.fault.action == OS_ERROR) return failed();
     if (os.fault.action == OS_ZERO) return 0;
@@ -179,20 +184,19 @@ ssize_t write(int fd, const void *data, size_t size) {
 }
 
 int fsync(int fd) {
-  REAL(int(int), fsync);
+  REAL(int, fsync, (int));
   if (meets(OS_FSYNC)) return failed();
   if (!os.on) return real(fd);
   struct stat facts;
   os.on = 0;
   int folder = fstat(fd, &facts) == 0 && S_ISDIR(facts.st_mode);
   os.on = 1;
-  if (os.logging && !(folder ? os.no_folder_sync : os.no_sync))
-    add_record(folder ? OS_LOG_SYNC_FOLDER : OS_LOG_SYNC);
+  if (os.logging && !(folder ? os.no_folder_sync : os.no_sync)) add_record(folder ? OS_LOG_SYNC_FOLDER : OS_LOG_SYNC);
   return 0;
 }
 
 int fcntl(int fd, int command, ...) {
-  REAL(int(int, int, ...), fcntl);
+  REAL(int, fcntl, (int, int, ...));
   va_list more;
   va_start(more, command);
   long argument = va_arg(more, long);
@@ -201,13 +205,13 @@ int fcntl(int fd, int command, ...) {
 }
 
 int close(int fd) {
-  REAL(int(int), close);
+  REAL(int, close, (int));
   int bad = meets(OS_CLOSE), status = real(fd);
   return bad ? failed() : status;
 }
 
 int renameat(int folder, const char *from, int other, const char *to) {
-  REAL(int(int, const char *, int, const char *), renameat);
+  REAL(int, renameat, (int, const char *, int, const char *));
   if (meets(OS_RENAME)) return failed();
   int status = real(folder, from, other, to);
   if (status == 0) log_names(OS_LOG_RENAME, from, to);
@@ -215,7 +219,7 @@ int renameat(int folder, const char *from, int other, const char *to) {
 }
 
 int unlinkat(int folder, const char *path, int flags) {
-  REAL(int(int, const char *, int), unlinkat);
+  REAL(int, unlinkat, (int, const char *, int));
   if (meets(OS_UNLINK)) return failed();
   int status = real(folder, path, flags);
   if (status == 0) log_names(OS_LOG_UNLINK, path, "");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The system calls of a save, between the library and libc: the program defines open, write, ... itself, and the dynamic
- * linker takes those for the shipped library too. Off, they pass everything on. */
+/* The system calls of a save, between the library and libc: the program defines open, write, ... itself, and the
+ * dynamic linker takes those for the shipped library too. Off, they pass everything on. */
 #ifndef TESTS_FAULTS_OS_H
 #define TESTS_FAULTS_OS_H
 
