@@ -17,7 +17,7 @@
 #include "os.h"
 #include "saves.h"
 
-enum { STATES = 10000 };
+enum { STATES = 12000 };
 
 static uint64_t turn;
 static uint32_t draw(uint32_t below) {
