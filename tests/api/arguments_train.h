@@ -176,7 +176,7 @@ static void test_trainer_create(void) {
     FIELD(member, NAN);                                                                                                \
     FIELD(member, INFINITY);                                                                                           \
   } while (0)
-  BAD_CONFIG(bzd_trainer_config, bzd_trainer_config_init, bzd_trainer, CREATE);
+  BAD_CONFIG_SINCE(192, bzd_trainer_config, bzd_trainer_config_init, bzd_trainer, CREATE);
   FIELD(loss, 0);
   FIELD(loss, 4);
   FIELD(steps, 0);
@@ -220,6 +220,14 @@ static void test_trainer_create(void) {
   FIELD(consistency, -1.0);
   FIELD(consistency, INFINITY);
   FRACTION(cond_dropout);
+  FIELD(divergence, 0);
+  FIELD(divergence, 4);
+  FIELD(divergence_limit, 0);
+  FIELD(divergence_limit, 1000001);
+  FIELD(snapshot_every, 0);
+  FIELD(snapshot_every, INT64_MAX);
+  FRACTION(rollback_rate);
+  FIELD(rollback_rate, 0.0);
 #undef FRACTION
 #undef FIELD
 #undef CREATE
