@@ -176,7 +176,7 @@ static inline void attack_value(const attacker *a, const file_parts *base, file_
   static const double reals[] = {0,   -0.0, 1,    -1,   0.5, 2,    1e-300, 5e-324,   1e300,     -1e300,
                                  1e6, 1e7,  1e-6, 1e-7, 3,   1000, 1001,   0.999999, 1.0000001, 1e-30};
   static const char *const texts[] = {"", "x", "mlp", "mlp ", "\xFF", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80"};
-  static const unsigned char room[4096] = {1, 2, 0, 3};
+  static const unsigned char room[4096 + 4] = {1, 2, 0, 3};
   static const size_t sizes[] = {0, 1, 7, 8, 9, 31, 32, 33, 255, 256, 257, 4096};
   const file_value *v = &base->value[i];
   unsigned char number[8];
