@@ -124,10 +124,10 @@ static inline void repair_checksums(uint8_t *data, const repair_part part[PARTS]
   static unsigned char raw[BZDI_BLOCK];
   uint64_t block = 0, most = part[BLKS].size / BZDI_BLOCK_BYTES;
   size_t offset = BZDI_HEAD_BYTES;
-  if (!coder && bzdi_coder_new(NULL, &coder) != BZD_OK) return;
+  if (!coder) coder = bzdi_coder_in(NULL, aligned_alloc(64, (bzdi_coder_bytes() + 63) / 64 * 64));
   for (size_t i = 0; i < part[TENS].size / BZDI_TENSOR_BYTES; i++) {
     uint8_t *record = data + part[TENS].at + i * BZDI_TENSOR_BYTES;
-    int planes = bzdi_planes(bzdi_dtype_size((int32_t)bzdi_get16(record + 8))), whole = 1;
+    int planes = bzdi_planes(bzdi_dtype_size((int32_t)bzdi_get16(record + 10))), whole = 1;
     uint32_t crc = 0;
     for (uint64_t b = 0; b < bzdi_get64(record + 88) && block < most; b++, block++) {
       uint8_t *at = data + part[BLKS].at + block * BZDI_BLOCK_BYTES;
