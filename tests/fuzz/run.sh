@@ -30,6 +30,9 @@ fi
 command -v $cc >/dev/null 2>&1 || { echo "skipped: $cc is missing" && exit 77; }
 flags="$flags -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 mkdir -p $build
+# shellcheck disable=SC2086
+echo 'int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size) { return data && size ? 0 : 0; }' |
+  $cc -x c - $flags -fsanitize=fuzzer -o $build/works 2>$build/works.log || { echo "skipped: $cc cannot link a fuzzer" && exit 77; }
 { cmake -S . -B $build -DCMAKE_C_COMPILER=$cc -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_C_FLAGS=$flags" \
   -DBEZDIST_EXAMPLES=OFF -DBEZDIST_INSTALL=OFF &&
   cmake --build $build -j"$(nproc)" --target bezdist_internal; } >$build/build.log 2>&1 ||
