@@ -52,9 +52,9 @@ static inline void look_source(const bzd_source *source) {
   float span[2];
   bzd_source_info info = {.struct_size = sizeof info};
   OK(bzd_source_get_info(source, &info));
-  CHECK(info.degree >= 1 && info.dim >= 1 && info.count >= 1);
+  CHECK(info.degree >= 1 && info.dim >= 1 && info.count >= 0);
   if (info.dim > MOST / (info.degree + 1) || info.cond_dim > MOST) return;
-  for (int64_t first = 0; first < 2 * info.count && first < 6; first++)
+  for (int64_t first = 0; first < 6 && (info.count == 0 || first < 2 * info.count); first++)
     SANE(bzd_source_get_paths(source, first, 1, paths, cond, span));
 }
 
@@ -172,6 +172,7 @@ static inline void look_sums(const uint8_t *file, size_t size, const bzd_checkpo
     uint32_t crc;
     OK(bzd_checkpoint_get_tensor(checkpoint, i, &tensor));
     if (bzd_checkpoint_read_tensor(checkpoint, i, data, sizeof data) != BZD_OK) return;
+    if (records[128 * i + 8] != records[128 * i + 10]) continue; /* the checksum is of the stored type */
     memcpy(&crc, records + 128 * i + 104, sizeof crc);
     CHECK(crc == crc32(0, data, (uInt)tensor.raw_bytes));
   }
@@ -208,9 +209,11 @@ static inline bzd_status look_tensors(const bzd_tensors *tensors, unsigned char 
     bzd_status status = bzd_tensors_read(tensors, i, data, room);
     SANE(status);
     if (status != BZD_OK) whole = status;
-    const char *digits = tensor.dtype + strcspn(tensor.dtype, "123468");
-    uint64_t count = tensor.raw_bytes / (*digits ? (uint64_t)atoi(digits) / 8 : 1);
-    if (count <= room / sizeof(float)) CHECK(bzd_tensors_read_f32(tensors, i, (float *)(void *)data, count) == status);
+    int64_t count = 1; /* of an empty tensor the other dimensions may be anything */
+    for (int32_t k = 0; k < tensor.ndim; k++) count = tensor.shape[k] == 0 ? 0 : count;
+    for (int32_t k = 0; k < tensor.ndim && count > 0; k++) count *= tensor.shape[k];
+    if (count <= (int64_t)(room / sizeof(float)))
+      CHECK(bzd_tensors_read_f32(tensors, i, (float *)(void *)data, (size_t)count) == status);
   }
   for (int64_t i = 0; i < info.texts; i++) {
     const char *key, *value, *found;

@@ -89,17 +89,18 @@ static inline uint64_t repair_records(uint8_t *data, const repair_part part[PART
     }
     int64_t shape[8];
     for (int k = 0; k < 8; k++) shape[k] = (int64_t)bzdi_get64(record + 16 + 8 * k);
-    int32_t dtype = (int32_t)bzdi_get16(record + 8);
+    int32_t dtype = (int32_t)bzdi_get16(record + 8), held = (int32_t)bzdi_get16(record + 10);
     uint64_t bytes = bzdi_shape_bytes(dtype, (int32_t)bzdi_get16(record + 14), shape);
     if (bytes > 0 && !(skip & SKIP_SHAPES)) bzdi_put64(record + 96, bytes);
     bytes = bzdi_get64(record + 96);
     *raw += bytes;
+    if (bzdi_dtype_size(dtype) > 0) bytes = bytes / bzdi_dtype_size(dtype) * bzdi_dtype_size(held);
     uint64_t blocks = bytes > 0 ? (bytes - 1) / BZDI_BLOCK + 1 : 0;
     if (!(skip & SKIP_BLOCKS)) {
       bzdi_put64(record + 80, block);
       bzdi_put64(record + 88, blocks);
     }
-    size_t planes = (size_t)bzdi_planes(bzdi_dtype_size(dtype));
+    size_t planes = (size_t)bzdi_planes(bzdi_dtype_size(held));
     for (uint64_t b = 0; b < blocks && block < most; b++, block++) {
       uint8_t *at = data + part[BLKS].at + block * BZDI_BLOCK_BYTES;
       size_t size = bytes - b * BZDI_BLOCK < BZDI_BLOCK ? (size_t)(bytes - b * BZDI_BLOCK) : (size_t)BZDI_BLOCK;
@@ -124,10 +125,10 @@ static inline void repair_checksums(uint8_t *data, const repair_part part[PARTS]
   static unsigned char raw[BZDI_BLOCK];
   uint64_t block = 0, most = part[BLKS].size / BZDI_BLOCK_BYTES;
   size_t offset = BZDI_HEAD_BYTES;
-  if (!coder && bzdi_coder_new(NULL, &coder) != BZD_OK) return;
+  if (!coder) coder = bzdi_coder_in(NULL, aligned_alloc(64, (bzdi_coder_bytes() + 63) / 64 * 64));
   for (size_t i = 0; i < part[TENS].size / BZDI_TENSOR_BYTES; i++) {
     uint8_t *record = data + part[TENS].at + i * BZDI_TENSOR_BYTES;
-    int planes = bzdi_planes(bzdi_dtype_size((int32_t)bzdi_get16(record + 8))), whole = 1;
+    int planes = bzdi_planes(bzdi_dtype_size((int32_t)bzdi_get16(record + 10))), whole = 1;
     uint32_t crc = 0;
     for (uint64_t b = 0; b < bzdi_get64(record + 88) && block < most; b++, block++) {
       uint8_t *at = data + part[BLKS].at + block * BZDI_BLOCK_BYTES;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* main for compilers without a fuzzer: runs the target on files and on all files of folders, once each, from memory of
- * their own sizes. Fails when there are none. */
+/* main for compilers without a fuzzer: runs the target on files, on all files of folders and on all members of ar
+ * archives, once each, from memory of their own sizes. Fails when there are none. */
 #include <dirent.h>
 #include <signal.h>
 #include <stdint.h>
@@ -18,16 +18,47 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most) {
   return size;
 }
 
-static long files;
+static long inputs;
 static const char *current = "";
 
 static void name_it(int number) {
-  fprintf(stderr, "signal %d at %s\n", number, current); /* we end here anyway */
+  fprintf(stderr, "signal %d at %s, input %ld\n", number, current, inputs); /* we end here anyway */
   signal(number, SIG_DFL);
   raise(number);
 }
 
-static void run(const char *path) {
+static void *allocate(size_t size) {
+  void *block = malloc(size ? size : 1);
+  if (!block) exit(2);
+  return block;
+}
+
+static void run(const uint8_t *from, size_t size) {
+  uint8_t *data = allocate(size);
+  memcpy(data, from, size);
+  inputs++;
+  LLVMFuzzerTestOneInput(data, size);
+  free(data);
+}
+
+/* Members have a head of 60 bytes, with their size as decimal digits at 48, and begin at even offsets. */
+static void run_members(const uint8_t *data, size_t size) {
+  for (size_t at = 8; size - at >= 60;) {
+    char digits[11] = "";
+    memcpy(digits, data + at + 48, 10);
+    size_t member = strtoul(digits, NULL, 10);
+    at += 60;
+    if (member > size - at) {
+      fprintf(stderr, "%s: cut off\n", current);
+      exit(2);
+    }
+    run(data + at, member);
+    at += member + member % 2;
+    if (at > size) break;
+  }
+}
+
+static void run_file(const char *path) {
   struct stat facts;
   FILE *file = fopen(path, "rb");
   if (!file || fstat(fileno(file), &facts) != 0) {
@@ -35,22 +66,24 @@ static void run(const char *path) {
     exit(2);
   }
   size_t size = (size_t)facts.st_size;
-  uint8_t *data = malloc(size ? size : 1);
-  if (!data || fread(data, 1, size, file) != size) {
+  uint8_t *data = allocate(size);
+  if (fread(data, 1, size, file) != size) {
     perror(path);
     exit(2);
   }
   fclose(file);
   current = path;
-  LLVMFuzzerTestOneInput(data, size);
+  if (size >= 8 && memcmp(data, "!<arch>\n", 8) == 0)
+    run_members(data, size);
+  else
+    run(data, size);
   free(data);
-  files++;
 }
 
 static void visit(const char *path) {
   struct stat facts;
   if (stat(path, &facts) != 0 || !S_ISDIR(facts.st_mode)) {
-    run(path);
+    run_file(path);
     return;
   }
   DIR *folder = opendir(path);
@@ -70,6 +103,6 @@ static void visit(const char *path) {
 int main(int argc, char **argv) {
   signal(SIGABRT, name_it);
   for (int i = 1; i < argc; i++) visit(argv[i]);
-  printf("%ld inputs\n", files);
-  return files > 0 ? 0 : 1;
+  printf("%ld inputs\n", inputs);
+  return inputs > 0 ? 0 : 1;
 }

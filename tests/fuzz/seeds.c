@@ -394,25 +394,20 @@ static void programs(void) {
   for (int how = 0; how < 64; how++)
     if (how % 4 > 1) put_refused(how, "", 0);
   /* Blocks whose planes are deflated. */
-  bzdi_coder *coder;
-  OK(bzdi_coder_new(NULL, &coder));
   static const int planes[] = {1, 2, 4};
   for (int p = 0; p < 3; p++)
     for (size_t n = 64; n <= 4096; n *= 4) {
-      const unsigned char *stored;
+      static unsigned char raw[4096], room[4096], stored[BZDI_STORED];
       uint32_t plane[4];
-      size_t total;
-      static unsigned char raw[4096];
       for (size_t i = 0; i < n; i++)
         raw[i] = (unsigned char)(i % 4 == 3 ? i / 32 : repair_next(&state) % (i % 2 ? 256 : 2));
-      OK(bzdi_block_encode(coder, planes[p], raw, n, &stored, &total, plane));
+      size_t total = bzdi_block_encode(room, planes[p], raw, n, stored, plane);
       unsigned char head[11] = {(unsigned char)(2 * p)};
       bzdi_put16(head + 1, (uint32_t)n - 1);
       for (int k = 0; k < 4; k++)
         bzdi_put16(head + 3 + 2 * k, plane[k] & BZDI_DEFLATED ? (plane[k] & 0x7FFF) | 0x8000 : 0);
       put_after("block", head, sizeof head, stored, total);
     }
-  bzdi_coder_free(coder);
 }
 
 /* ---- What fuzzing does not find ------------------------------------------------------------------------------ */

@@ -79,11 +79,9 @@ static int32_t write_bytes(void *user, const void *data, size_t size) {
   return 0;
 }
 
-static void check_saved(const good *g, bzd_status status, bzd_status (*save)(const void *, bzd_checkpoint **),
-                        void *object) {
+static void check_saved(const good *g, bzd_status (*save)(const void *, bzd_checkpoint **), void *object) {
   bzd_checkpoint *again;
   char id[65];
-  SANE(status);
   if (!object) return;
   OK(save(object, &again));
   OK(bzd_checkpoint_content_id(again, id));
@@ -108,17 +106,24 @@ static void read_checkpoint(int kind, schedule *s, uint64_t size) {
   SANE(status);
   CHECK((checkpoint != NULL) == (status == BZD_OK));
   if (!checkpoint) return;
-  if (kind == FLOW) check_saved(s->good, bzd_checkpoint_get_flow(checkpoint, 0, &flow), save_flow, flow);
-  if (kind == TRAINER)
-    check_saved(s->good, bzd_checkpoint_get_trainer(checkpoint, source, &trainer), save_trainer, trainer);
-  if (kind == ENSEMBLE)
-    check_saved(s->good, bzd_checkpoint_get_ensemble(checkpoint, &ensemble), save_ensemble, ensemble);
-  if (kind == POOL) {
-    check_saved(s->good, bzd_checkpoint_get_source(checkpoint, &pool), save_source, pool);
+  if (kind == FLOW) {
+    SANE(bzd_checkpoint_get_flow(checkpoint, BZD_WEIGHTS_AUTO, &flow));
+    check_saved(s->good, save_flow, flow);
+  } else if (kind == TRAINER) {
+    SANE(bzd_checkpoint_get_trainer(checkpoint, source, &trainer));
+    check_saved(s->good, save_trainer, trainer);
+  } else if (kind == ENSEMBLE) {
+    SANE(bzd_checkpoint_get_ensemble(checkpoint, &ensemble));
+    check_saved(s->good, save_ensemble, ensemble);
+  } else {
+    SANE(bzd_checkpoint_get_source(checkpoint, &pool));
+    check_saved(s->good, save_source, pool);
     SANE(bzd_checkpoint_stream_source(checkpoint, &stream));
     if (stream) look_source(stream);
   }
-  SANE(bzd_checkpoint_verify(checkpoint));
+  status = bzd_checkpoint_verify(checkpoint);
+  SANE(status);
+  CHECK(status == BZD_OK || s->failed || s->lied || size != s->good->size);
   bzd_flow_destroy(flow);
   bzd_trainer_destroy(trainer);
   bzd_ensemble_destroy(ensemble);
