@@ -161,9 +161,9 @@ static inline const bzd_limits *fuzz_limits(void) {
   static bzd_limits limits;
   if (limits.struct_size == 0) {
     CHECK(bzd_limits_init(&limits, sizeof limits) == BZD_OK);
-    limits.max_file = 1 << 14;
-    limits.max_raw = 600000; /* more than two blocks */
-    limits.max_index = 1 << 13;
+    limits.max_file = 1 << 16;
+    limits.max_raw = 600000;    /* more than two blocks */
+    limits.max_index = 1 << 15; /* in memory: a tiny trainer takes 25,000 bytes */
     limits.max_tensors = 24;
     limits.max_meta = 64;
   }

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
-enum { ROOM = 1 << 18 };
+enum { ROOM = 1 << 18, LONG = 33000 /* more than the limit of an index */ };
 static const char *folder;
 static int written;
 static const char *kind = "seed"; /* "made" ones stay in the corpora, whatever they cover */
@@ -23,7 +23,8 @@ static void put(const char *target, const void *data, size_t size) {
   char path[4096];
   snprintf(path, sizeof path, "%s/%s", folder, target);
   mkdir(path, 0777);
-  snprintf(path, sizeof path, "%s/%s/%s-%06d", folder, target, kind, written++);
+  snprintf(path, sizeof path, "%s/%s/%s-%08x", folder, target, kind, bzdi_crc32(0, data, size));
+  written++;
   FILE *file = fopen(path, "wb");
   if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0) {
     perror(path);
@@ -265,7 +266,7 @@ static void tensor_files(void) {
 }
 
 static void npy(const char *version, const char *header, size_t data) {
-  static unsigned char bytes[8500] = "\x93NUMPY";
+  static unsigned char bytes[LONG + 100] = "\x93NUMPY";
   size_t length = strlen(header), at = version[0] == 1 ? 10 : 12;
   bytes[6] = (unsigned char)version[0], bytes[7] = 0;
   bzdi_put32(bytes + 8, (uint32_t)length);
@@ -275,7 +276,7 @@ static void npy(const char *version, const char *header, size_t data) {
 }
 
 static void json(const char *header, size_t data) {
-  static unsigned char bytes[12100];
+  static unsigned char bytes[LONG + 100];
   size_t length = strlen(header);
   memset(bytes, 0, sizeof bytes);
   bzdi_put64(bytes, length);
@@ -414,7 +415,7 @@ static void programs(void) {
 
 /* A name or text that many bytes long, or so many of them. */
 static void made_json(void) {
-  static char text[12000];
+  static char text[LONG + 1];
   static const char *const headers[] = {
       "{\"__metadata__\":{\"a\":\"x\",\"a\":\"y\"}}",
       "{\"t\":{\"dtype\":\"U8\",\"shape\":[99999999999999999999],\"data_offsets\":[0,1]}}",
@@ -457,14 +458,14 @@ static void made_json(void) {
     snprintf(text + at, sizeof text - at, "}");
     json(text, 0);
   }
-  memset(text, ' ', 8300);
+  memset(text, ' ', LONG);
   memcpy(text, "{}", 2);
-  text[8300] = 0;
+  text[LONG] = 0;
   json(text, 0);
 }
 
 static void made_npy(void) {
-  static char header[8400];
+  static char header[LONG + 1];
   npy("\1", "{'descr': '|S3', 'fortran_order': False, 'shape': (2,), }\n", 6);
   npy("\1", "{'descr': '|a3', 'fortran_order': False, 'shape': (2,), }\n", 6);
   npy("\1", "{'descr': '', 'fortran_order': False, 'shape': (2,), }\n", 6);
@@ -568,7 +569,7 @@ static void made_bzd(void) {
                  {tail + 24, 8, UINT64_MAX - 100},
                  {tail + 24, 8, 1},
                  {tail + 16, 8, 0},
-                 {tail + 24, 8, 9000},
+                 {tail + 24, 8, LONG},
                  {tail + 36, 4, 25},
                  {tail + 40, 8, 600001},
                  {tail + 40, 8, 599999},
