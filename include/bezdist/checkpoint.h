@@ -196,7 +196,7 @@ BZD_API bzd_status bzd_checkpoint_find_metadata(const bzd_checkpoint *checkpoint
 /* Ancillary sections carry the host's own bytes inside a file: no part of the model, not in the content id, kept by
  * every program that loads and writes. Their names are four letters, the first two small (a small first letter says
  * that readers need not know it, a small second one that the format does not define it). Sets or replaces one by a copy
- * of size bytes; data NULL with size 0 removes it. At most 64 sections, 32 MiB in all. Status: BZD_E_ARGUMENT,
+ * of size bytes; data NULL with size 0 removes it. At most 64 sections, 24 MiB in all. Status: BZD_E_ARGUMENT,
  * BZD_E_LIMIT, BZD_E_STATE, BZD_E_MEMORY. Threads: exclusive. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_set_section(bzd_checkpoint *checkpoint, const char *name, const void *data,
                                               size_t size);

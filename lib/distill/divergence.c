@@ -45,31 +45,31 @@ static void describe(const bzd_trainer *trainer, int bad_loss, double loss, doub
              param ? param->name : "?", (long long)at, value, norm, BZDI_LARGEST_GRADIENT);
 }
 
-static void copy(const bzd_trainer *trainer, float *to, const float *from) {
-  if (to) memcpy(to, from, (size_t)trainer->net->count * sizeof(float));
+static void carry(const bzd_trainer *trainer, float *now, float *kept, int back) {
+  if (now) memcpy(back ? now : kept, back ? kept : now, (size_t)trainer->net->count * sizeof(float));
 }
 
-static void roll_back(bzd_trainer *trainer) {
-  const bzdi_snapshot *kept = &trainer->snapshot;
-  copy(trainer, trainer->weights, kept->weights);
-  copy(trainer, trainer->moment1, kept->moment1);
-  copy(trainer, trainer->moment2, kept->moment2);
-  copy(trainer, trainer->ema, kept->ema);
-  trainer->updates = kept->updates;
-  trainer->smooth_sum = kept->smooth_sum;
-  trainer->seen = kept->seen;
+/* What updates change, from the trainer to its snapshot, or back. */
+static void carry_all(bzd_trainer *trainer, int back) {
+  bzdi_snapshot *kept = &trainer->snapshot;
+  carry(trainer, trainer->weights, kept->weights, back);
+  carry(trainer, trainer->moment1, kept->moment1, back);
+  carry(trainer, trainer->moment2, kept->moment2, back);
+  carry(trainer, trainer->ema, kept->ema, back);
+  if (back) {
+    trainer->updates = kept->updates;
+    trainer->smooth_sum = kept->smooth_sum;
+    trainer->seen = kept->seen;
+  } else {
+    kept->updates = trainer->updates;
+    kept->smooth_sum = trainer->smooth_sum;
+    kept->seen = trainer->seen;
+  }
 }
 
 void bzdi_trainer_snapshot(bzd_trainer *trainer) {
-  bzdi_snapshot *kept = &trainer->snapshot;
-  if (!kept->weights || trainer->step % trainer->config.divergence.snapshot_every != 0) return;
-  copy(trainer, kept->weights, trainer->weights);
-  copy(trainer, kept->moment1, trainer->moment1);
-  copy(trainer, kept->moment2, trainer->moment2);
-  copy(trainer, kept->ema, trainer->ema);
-  kept->updates = trainer->updates;
-  kept->smooth_sum = trainer->smooth_sum;
-  kept->seen = trainer->seen;
+  if (trainer->snapshot.weights && trainer->step % trainer->config.divergence.snapshot_every == 0)
+    carry_all(trainer, 0);
 }
 
 void bzdi_trainer_derive(bzd_trainer *trainer) {
@@ -93,7 +93,7 @@ static bzd_status act(bzd_trainer *trainer, bzd_status status, const char *text)
     bzdi_log(trainer->handle.context, BZD_LOG_WARNING, "%s; skipped, %lld in a row of at most %d", text,
              (long long)trainer->skipped_in_row, (int)config->limit);
   } else {
-    roll_back(trainer);
+    carry_all(trainer, 1);
     trainer->rollbacks++;
     trainer->rate_scale *= config->rollback_rate;
     bzdi_log(trainer->handle.context, BZD_LOG_WARNING, "%s; back to the weights of update %lld, roll back %lld of %d",

@@ -128,13 +128,15 @@ void bzdi_packed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t l
 /* ---- Own kernels for training -------------------------------------------------------------------------------- */
 
 typedef struct product {
-  const bzdi_kernels *kernels;
   int64_t m, n, k;
   const float *a, *b;
-  int64_t a_row, a_column, b_row, b_column, ldc;
+  int64_t a_row, a_column, b_row, b_column, c_row, c_column;
   float *c, *packed_a, *packed_b;
   int accumulate;
-  int64_t panels, chunks;
+  int64_t chunks_a, chunks_b; /* a task each: blocks along the rows, along the columns */
+  const bzdi_kernels *kernels;
+  micro kernel; /* BLIS alone, as the next two */
+  int64_t block_rows, block_columns;
 } product;
 
 /* Whole tiles of either way: BLIS's need not divide 16. */
@@ -162,22 +164,22 @@ static void pack_rows(const product *g, int64_t chunk) {
 static void pack_task(void *arg, int64_t i, int32_t slot) {
   const product *g = arg;
   (void)slot;
-  if (i < g->panels)
+  if (i < g->chunks_b)
     pack_panel(g->kernels, g->k, g->n, g->b, g->b_row, g->b_column, i * g->kernels->panel, g->packed_b);
   else
-    pack_rows(g, i - g->panels);
+    pack_rows(g, i - g->chunks_b);
 }
 
 static void own_task(void *arg, int64_t i, int32_t slot) {
   const product *g = arg;
   (void)slot;
-  int64_t j = i / g->chunks * g->kernels->panel, first = i % g->chunks * ROW_CHUNK;
+  int64_t j = i / g->chunks_a * g->kernels->panel, first = i % g->chunks_a * ROW_CHUNK;
   int64_t end = first + ROW_CHUNK < g->m ? first + ROW_CHUNK : g->m;
   int32_t columns = (int32_t)(g->n - j < g->kernels->panel ? g->n - j : g->kernels->panel);
   for (int64_t row = first; row < end;) {
     int32_t rows = tile_rows(end - row);
-    bzdi_tile_job job = {g->k,          g->packed_a + row * g->k, 1,     rows, g->packed_b + j * g->k, NULL, 0,
-                         g->accumulate, g->c + row * g->ldc + j,  g->ldc};
+    bzdi_tile_job job = {g->k,          g->packed_a + row * g->k,  1,       rows, g->packed_b + j * g->k, NULL, 0,
+                         g->accumulate, g->c + row * g->c_row + j, g->c_row};
     if (g->a_column == 1) { /* rows are lines of memory already */
       job.a = g->a + row * g->a_row;
       job.a_row = g->a_row;
@@ -188,19 +190,19 @@ static void own_task(void *arg, int64_t i, int32_t slot) {
   }
 }
 
+static void own_gemm(const bzd_context *context, product *g, float *scratch) {
+  g->kernels = bzdi_kernels_pick();
+  g->chunks_a = (g->m + ROW_CHUNK - 1) / ROW_CHUNK;
+  g->chunks_b = (g->n + g->kernels->panel - 1) / g->kernels->panel;
+  g->packed_b = scratch;
+  g->packed_a = scratch + round_up(g->n, 16) * g->k;
+  bzdi_parallel_for(context, g->chunks_b + (g->a_column == 1 ? 0 : g->chunks_a), pack_task, g);
+  bzdi_parallel_for(context, g->chunks_b * g->chunks_a, own_task, g);
+}
+
 /* ---- BLIS ---------------------------------------------------------------------------------------------------- */
 
 enum { BLIS_ROWS = 96, BLIS_COLUMNS = 384 }; /* of one block, rounded down to whole tiles */
-
-typedef struct blis_job {
-  micro kernel;
-  int64_t m, n, k;
-  const float *a, *b;
-  int64_t a_row, a_column, b_row, b_column, c_row, c_column;
-  float *c, *packed_a, *packed_b;
-  int accumulate;
-  int64_t block_rows, block_columns, chunks_a, chunks_b; /* a task each: blocks along the rows, along the columns */
-} blis_job;
 
 /* Lines first..end-1 of a matrix as tiles [k][width], zero beyond `end`. */
 static void pack_lines(int64_t first, int64_t end, int64_t width, int64_t k, const float *in, int64_t line,
@@ -218,7 +220,7 @@ static void pack_lines(int64_t first, int64_t end, int64_t width, int64_t k, con
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static void blis_pack_task(void *arg, int64_t i, int32_t slot) {
-  const blis_job *g = arg;
+  const product *g = arg;
   (void)slot;
   if (i < g->chunks_a) {
     int64_t first = i * g->block_rows;
@@ -232,7 +234,7 @@ static void blis_pack_task(void *arg, int64_t i, int32_t slot) {
 }
 
 static void blis_task(void *arg, int64_t i, int32_t slot) {
-  const blis_job *g = arg;
+  const product *g = arg;
   const micro *kernel = &g->kernel;
   (void)slot;
   int64_t first_row = i / g->chunks_b * g->block_rows, end_row = least(first_row + g->block_rows, g->m);
@@ -254,22 +256,22 @@ static void blis_task(void *arg, int64_t i, int32_t slot) {
   }
 }
 
-static void blis_gemm(const bzd_context *context, blis_job *g, float *scratch) {
+static void blis_gemm(const bzd_context *context, product *g, float *scratch) {
   if (g->kernel.by_columns) /* C' = B' A' */
-    *g = (blis_job){.kernel = g->kernel,
-                    .m = g->n,
-                    .n = g->m,
-                    .k = g->k,
-                    .a = g->b,
-                    .b = g->a,
-                    .a_row = g->b_column,
-                    .a_column = g->b_row,
-                    .b_row = g->a_column,
-                    .b_column = g->a_row,
-                    .c_row = g->c_column,
-                    .c_column = g->c_row,
-                    .c = g->c,
-                    .accumulate = g->accumulate};
+    *g = (product){.m = g->n,
+                   .n = g->m,
+                   .k = g->k,
+                   .a = g->b,
+                   .b = g->a,
+                   .a_row = g->b_column,
+                   .a_column = g->b_row,
+                   .b_row = g->a_column,
+                   .b_column = g->a_row,
+                   .c_row = g->c_column,
+                   .c_column = g->c_row,
+                   .c = g->c,
+                   .accumulate = g->accumulate,
+                   .kernel = g->kernel};
   g->packed_a = scratch;
   g->packed_b = scratch + round_up(round_up(g->m, g->kernel.rows) * g->k, 16);
   g->block_rows = BLIS_ROWS / g->kernel.rows * g->kernel.rows;
@@ -287,25 +289,7 @@ void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int
                   int accumulate, void *scratch) {
   assert(m > 0 && n > 0 && k > 0 && a && b && c && scratch);
   if (way == BZDI_GEMM_RULE) way = rule();
-  blis_job job = {.m = m,
-                  .n = n,
-                  .k = k,
-                  .a = a,
-                  .b = b,
-                  .a_row = a_row,
-                  .a_column = a_column,
-                  .b_row = b_row,
-                  .b_column = b_column,
-                  .c_row = ldc,
-                  .c_column = 1,
-                  .c = c,
-                  .accumulate = accumulate};
-  if (way == BZDI_GEMM_BLIS && micro_pick(&job.kernel)) {
-    blis_gemm(context, &job, scratch);
-    return;
-  }
-  product g = {.kernels = bzdi_kernels_pick(),
-               .m = m,
+  product g = {.m = m,
                .n = n,
                .k = k,
                .a = a,
@@ -314,15 +298,14 @@ void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int
                .a_column = a_column,
                .b_row = b_row,
                .b_column = b_column,
-               .ldc = ldc,
+               .c_row = ldc,
+               .c_column = 1,
                .c = c,
                .accumulate = accumulate};
-  g.panels = (n + g.kernels->panel - 1) / g.kernels->panel;
-  g.chunks = (m + ROW_CHUNK - 1) / ROW_CHUNK;
-  g.packed_b = scratch;
-  g.packed_a = g.packed_b + round_up(n, 16) * k;
-  bzdi_parallel_for(context, g.panels + (a_column == 1 ? 0 : g.chunks), pack_task, &g);
-  bzdi_parallel_for(context, g.panels * g.chunks, own_task, &g);
+  if (way == BZDI_GEMM_BLIS && micro_pick(&g.kernel))
+    blis_gemm(context, &g, scratch);
+  else
+    own_gemm(context, &g, scratch);
 }
 
 void bzdi_gemm(const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,

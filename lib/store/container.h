@@ -108,7 +108,10 @@ bzd_status bzdi_store_read_f32(const bzdi_store *store, const char *name, int32_
 
 /* Ancillary sections, by four letters of which the first is small: kept, not read. The bytes belong to the store.
  * Set copies them; data NULL removes. */
-enum { BZDI_MOST_EXTRAS = 64, BZDI_MOST_EXTRA_BYTES = 32 << 20 /* in all, half of what a reader takes as index */ };
+enum {
+  BZDI_MOST_EXTRAS = 64,
+  BZDI_MOST_EXTRA_BYTES = 24 << 20 /* in all: a reader holds them twice, within its 64 MiB of index */
+};
 bzd_status bzdi_store_set_extra(bzdi_store *store, const char type[4], const void *data, size_t size);
 int64_t bzdi_store_extras(const bzdi_store *store);
 void bzdi_store_extra_at(const bzdi_store *store, int64_t i, char type[5], const void **data, size_t *size);

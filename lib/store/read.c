@@ -86,7 +86,8 @@ static bzd_status check_limits(const opening *o, uint64_t size) {
   if (o->tensors > limits->max_tensors) return over("number of tensors", o->tensors, (uint64_t)limits->max_tensors);
   if (o->raw_bytes > limits->max_raw) return over("decoded size", o->raw_bytes, limits->max_raw);
   /* Deflate cannot do better than 1032 : 1, and bfloat16 becomes twice as much. */
-  if (o->raw_bytes / 2064 > size + 64) return over("decoded size", o->raw_bytes, 2064 * (size + 64));
+  if (o->raw_bytes > 0 && (o->raw_bytes - 1) / 2064 >= size + 64)
+    return over("decoded size", o->raw_bytes, 2064 * (size + 64));
   return BZD_OK;
 }
 

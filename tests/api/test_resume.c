@@ -198,7 +198,7 @@ static void resume_elsewhere(int form, int kind, const int32_t pair[2], const ch
 }
 
 static void test_resume(void **state) {
-  char directory[] = "/tmp/bezdist-resume-XXXXXX", path[96];
+  char directory[] = "bezdist-resume-XXXXXX", path[96];
   int resumed = 0, processes = 0;
   (void)state;
   assert_non_null(mkdtemp(directory));

@@ -284,7 +284,8 @@ static void json(const char *header, size_t data) {
   put_tensors("safetensors", bytes, 8 + length + data);
 }
 
-static void gzipped(const void *head, size_t head_size, const unsigned char *raw, size_t n) {
+/* told: its raw length, in the last four bytes. */
+static void gzipped(const void *head, size_t head_size, const unsigned char *raw, size_t n, size_t told) {
   unsigned char bytes[600];
   z_stream z = {0};
   memcpy(bytes, head, head_size);
@@ -295,7 +296,7 @@ static void gzipped(const void *head, size_t head_size, const unsigned char *raw
   size_t end = head_size + 500 - z.avail_out;
   deflateEnd(&z);
   bzdi_put32(bytes + end, bzdi_crc32(0, raw, n));
-  bzdi_put32(bytes + end + 4, (uint32_t)n);
+  bzdi_put32(bytes + end + 4, (uint32_t)told);
   put_tensors("idx", bytes, end + 8);
 }
 
@@ -342,15 +343,18 @@ static void hand_made(void) {
       for (int k = 0; k < ndim; k++) raw[4 + 4 * k + 3] = k == 0 ? 3 : 1;
       size_t n = 4u + 4u * ndim + (ndim ? 3u : 1u) * sizes[i];
       put_tensors("idx", raw, n);
-      gzipped("\x1F\x8B\x08\0\0\0\0\0\0\3", 10, raw, n);
+      gzipped("\x1F\x8B\x08\0\0\0\0\0\0\3", 10, raw, n, n);
       memcpy(head, full, sizeof full);
       bzdi_put16(head + sizeof full, bzdi_crc32(0, full, sizeof full) & 0xFFFF);
-      gzipped(head, 20, raw, n);
+      gzipped(head, 20, raw, n, n);
       head[19] ^= 1;
-      gzipped(head, 20, raw, n);
-      gzipped("\x1F\x8B\x07\0\0\0\0\0\0\3", 10, raw, n);
-      gzipped("\x1F\x8B\x08\x80\0\0\0\0\0\3", 10, raw, n);
+      gzipped(head, 20, raw, n, n);
+      gzipped("\x1F\x8B\x07\0\0\0\0\0\0\3", 10, raw, n, n);
+      gzipped("\x1F\x8B\x08\x80\0\0\0\0\0\3", 10, raw, n, n);
     }
+  /* More than deflate can make of so few bytes. */
+  static const unsigned char large[] = {0, 0, 8, 1, 0, 1, 0x86, 0xA0};
+  gzipped("\x1F\x8B\x08\0\0\0\0\0\0\3", 10, large, sizeof large, 8 + 100000);
   /* A zip64 member, wide in both headers; then with a data descriptor's flag. */
   for (unsigned char flags = 0; flags < 12; flags += 8) {
     static const char name[] = "a.npy",
@@ -548,6 +552,49 @@ static void made_npz(void) {
   put("npz", file, size);
 }
 
+/* Parameters kept as bfloat16: of a flow, in part or in a role that may not, of a trainer; with an ancillary section,
+ * for which memory is refused. */
+static void made_narrow(void) {
+  static unsigned char bad[ROOM];
+  bzd_checkpoint *checkpoint;
+  bzd_source *source = fuzz_source(NULL);
+  bzd_flow *flow = fuzz_flow(NULL, BZD_FLOW_CONTROL, 2, 1);
+  bzd_trainer *trainer = fuzz_trainer(NULL, source, BZD_FLOW_VELOCITY, 0);
+  OK(bzd_checkpoint_from_flow(flow, &checkpoint));
+  OK(bzd_checkpoint_set_storage(checkpoint, BZD_STORAGE_BF16));
+  OK(bzd_checkpoint_set_section(checkpoint, "abcd", "bytes", 5));
+  OK(bzd_checkpoint_write_buffer(checkpoint, file, sizeof file, &size));
+  bzd_checkpoint_destroy(checkpoint);
+  put("load", file, size);
+  put("load_repaired", file, size);
+  put("index", file, size);
+  size_t record = repair_find(file, 64, size, "TENS") + 16;
+  for (int role = 0; role < 4; role++) {
+    memcpy(bad, file, size);
+    while (bad[record + 10] == bad[record + 8]) record += BZDI_TENSOR_BYTES;
+    bad[record + 12] = (unsigned char)role;
+    put("index", bad, repair(bad, size, sizeof bad, 0));
+  }
+  for (unsigned char first = 0; first < 100; first++) { /* which one asks for the section depends on the rest */
+    fuzz_refuse(first, 1);
+    bzd_status status = bzd_checkpoint_open_buffer(fuzz_context(), file, size, fuzz_limits(), &checkpoint);
+    fuzz_refuse(0, 0);
+    bzd_checkpoint_destroy(checkpoint);
+    if (status == BZD_E_MEMORY && is_new(status))
+      put_after("memory", (unsigned char[4]){0, first, 0, 0}, 4, file, size);
+  }
+  OK(bzd_checkpoint_from_trainer(trainer, &checkpoint));
+  OK(bzd_checkpoint_write_buffer(checkpoint, file, sizeof file, &size));
+  bzd_checkpoint_destroy(checkpoint);
+  record = repair_find(file, 64, size, "TENS") + 16;
+  while (file[record + 12] != BZDI_ROLE_PARAMETER) record += BZDI_TENSOR_BYTES;
+  file[record + 10] = BZDI_DTYPE_BF16;
+  put("index", file, repair(file, size, sizeof file, 0));
+  bzd_trainer_destroy(trainer);
+  bzd_flow_destroy(flow);
+  bzd_source_destroy(source);
+}
+
 /* Offsets that overflow; names that do not follow, in each way; more bytes than the limit. */
 static void made_bzd(void) {
   static unsigned char bad[ROOM];
@@ -629,6 +676,7 @@ int main(int argc, char **argv) {
   made_npz();
   made_flow();
   made_bzd();
+  made_narrow();
   printf("%d seeds\n", written);
   return 0;
 }
