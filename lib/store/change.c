@@ -47,6 +47,8 @@ static bzd_status converted(const bzdi_store *store, int64_t i, int narrow, void
 bzd_status bzdi_store_set_narrow(bzdi_store *store, int narrow) {
   int32_t stored = narrow ? BZDI_DTYPE_BF16 : BZDI_DTYPE_F32;
   size_t count = (size_t)store->slots;
+  if (narrow && store->entries[BZDI_STAT] > 0) /* no reader would take such a file */
+    return bzdi_fail(BZD_E_UNSUPPORTED, "a checkpoint with the state of a trainer keeps its parameters exact");
   void **data = bzdi_calloc(store->context, count, sizeof *data);
   if (!data) return bzdi_no_memory("checkpoint", count, sizeof *data);
   bzd_status status = BZD_OK;
