@@ -159,8 +159,8 @@ static inline void look_changed(bzd_checkpoint *checkpoint) {
   CHECK(status == BZD_OK || status == BZD_E_MEMORY);
 }
 
-/* source: what trainers are resumed on. */
-static inline void look_checkpoint(bzd_checkpoint *checkpoint, const bzd_source *source) {
+/* source: what trainers are resumed on. Returns what verifying said. */
+static inline bzd_status look_checkpoint(bzd_checkpoint *checkpoint, const bzd_source *source) {
   static unsigned char data[600000];
   bzd_checkpoint_info info = look_index(checkpoint);
   bzd_flow *flow = NULL;
@@ -200,6 +200,7 @@ static inline void look_checkpoint(bzd_checkpoint *checkpoint, const bzd_source 
   bzd_ensemble_destroy(ensemble);
   bzd_source_destroy(paths);
   bzd_trainer_destroy(trainer);
+  return whole;
 }
 
 static inline uint64_t look_u64(const uint8_t *at) {
@@ -236,9 +237,9 @@ static inline void look_file(const uint8_t *data, size_t size) {
   bzd_status status = bzd_checkpoint_open_buffer(fuzz_context(), data, size, fuzz_limits(), &checkpoint);
   SANE(status);
   CHECK((checkpoint != NULL) == (status == BZD_OK));
-  if (checkpoint) look_checkpoint(checkpoint, source);
+  bzd_status whole = checkpoint ? look_checkpoint(checkpoint, source) : status;
   if (checkpoint) look_sums(data, size, checkpoint);
-  if (checkpoint && size % 4 == 0) look_changed(checkpoint); /* not each time: it is slow */
+  if (whole == BZD_OK && size % 4 == 0) look_changed(checkpoint); /* not each time: it is slow */
   bzd_checkpoint_destroy(checkpoint);
   CHECK(fuzz_host.live == live);
 }
