@@ -143,12 +143,23 @@ static inline void fuzz_refuse(int64_t first, int64_t count) {
   fuzz_host.count = count;
 }
 
+/* Tasks of work in parallel: the last first, each in the next slot, on this thread. A target may define more slots. */
+#ifndef FUZZ_SLOTS
+#define FUZZ_SLOTS 1
+#endif
+static inline void fuzz_parallel(void *user, int64_t n, bzd_task_fn fn, void *arg) {
+  (void)user;
+  for (int64_t i = n; i-- > 0;) fn(arg, i);
+}
+
 /* One context for all inputs. */
 static inline bzd_context *fuzz_context(void) {
   static bzd_context *context;
   if (context) return context;
   bzd_context_config config;
   CHECK(bzd_context_config_init(&config, sizeof config) == BZD_OK);
+  config.threads = FUZZ_SLOTS;
+  config.parallel_for = FUZZ_SLOTS > 1 ? fuzz_parallel : NULL;
   config.alloc = fuzz_alloc;
   config.free = fuzz_free;
   config.alloc_user = &fuzz_host;

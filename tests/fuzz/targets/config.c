@@ -361,10 +361,6 @@ static void metrics(input *in) {
 }
 
 /* Not the process's own pool of threads: a context of one thread or of the host's scheduler. */
-static void serially(void *user, int64_t n, bzd_task_fn fn, void *arg) {
-  (void)user;
-  for (int64_t i = n; i-- > 0;) fn(arg, i);
-}
 static void context(input *in) {
   bzd_context_config c;
   bzd_context *context;
@@ -372,7 +368,7 @@ static void context(input *in) {
   c.struct_size = struct_size(in, sizeof c);
   c.threads = input_i32(in);
   uint8_t bits = input_u8(in);
-  c.parallel_for = serially;
+  c.parallel_for = fuzz_parallel;
   c.alloc = bits & 1 ? fuzz_alloc : NULL;
   c.free = bits & 2 ? fuzz_free : NULL;
   c.alloc_user = &fuzz_host;

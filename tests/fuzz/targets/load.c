@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A checkpoint from memory: opened, looked at, verified, written again; every object that it may hold. */
+#define FUZZ_SLOTS 2 /* blocks in lots */
 #include "../look.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
