@@ -406,7 +406,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (int i = 0; i < 1024; i++) floats[i] = (float)(i % 9) / 8;
   for (int i = 0; i < 64; i++) doubles[i] = i;
   stored = 0;
-  for (int i = 0; i < 48 && m.in.left > 0; i++) step(&m);
+  for (int i = 0; i < 32 && m.in.left > 0; i++) step(&m);
   uint8_t order = size > 0 ? data[size - 1] : 0;
   for (int i = 0; i < KINDS * SLOTS; i++) {
     int at = (i * 5 + order) % (KINDS * SLOTS); /* 5 and 24 have no common divisor */
