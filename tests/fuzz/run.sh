@@ -41,15 +41,17 @@ fast) compiler=clang flags=-fsanitize=fuzzer-no-link ;;
 afl) compiler=afl-clang-fast flags=$sanitize ;;
 esac
 top=$PWD out=$PWD/build/fuzz/$build bin=$PWD/build/fuzz/$build/tests
-found=$PWD/build/fuzz/found work=$PWD/build/fuzz/work findings=$PWD/build/fuzz/findings
+found=$PWD/build/fuzz/found work=$PWD/build/fuzz/work.$$ findings=$PWD/build/fuzz/findings
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
 mkdir -p "$out" "$found" "$work" "$findings"
 export AFL_QUIET=1 BLIS_NUM_THREADS=1
 # Stacks of allocations, a large quarantine and entropic schedules take a third of the time. A finding is run again.
 asan=allocator_may_return_null=1:malloc_context_size=0:quarantine_size_mb=8
 command -v $compiler >/dev/null || { echo "skipped: $compiler is missing" && exit 77; }
+echo 'int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size) { return data && size ? 0 : 0; }' >"$work/works.c"
 # shellcheck disable=SC2086
-echo 'int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size) { return data && size ? 0 : 0; }' |
-  $compiler -x c - $flags -fsanitize=fuzzer -o "$out/works" 2>"$out/works.log" ||
+$compiler $flags -fsanitize=fuzzer "$work/works.c" -o "$work/works" >"$out/works.log" 2>&1 ||
   { echo "skipped: $compiler cannot link a fuzzer" && exit 77; }
 { cmake -S . -B "$out" -DCMAKE_C_COMPILER=$compiler -DCMAKE_BUILD_TYPE=Release -DBEZDIST_FUZZ=ON -DBEZDIST_EXAMPLES=OFF \
   -DBEZDIST_INSTALL=OFF -DCMAKE_C_FLAGS="$flags" &&
@@ -105,11 +107,11 @@ read_log() {
   cpu=$(tail -n 1 "$work/times" | tr 'ms' '  ' | awk '{ printf "%d", $1 * 60 + $2 + $3 * 60 + $4 + 0.5 }')
 }
 
-# The corpus that adds coverage: of the smallest inputs first; hand-made ones and old findings stay in any case.
+# The smallest inputs that reach every edge; hand-made ones and old findings stay in any case.
 merge() {
   rm -rf "$work/min" && mkdir -p "$work/min"
-  nice -n 10 "$bin/fuzz_$1" -merge=1 -max_len=4096 -timeout=20 -rss_limit_mb=2048 "$work/min" "$work/corpus" "$found/$1" \
-    >"$out/$1.merge.log" 2>&1 || { tail -n 20 "$out/$1.merge.log"; exit 1; }
+  nice -n 10 "$bin/fuzz_$1" -merge=1 -use_counters=0 -max_len=4096 -timeout=20 -rss_limit_mb=2048 "$work/min" "$work/corpus" \
+    "$found/$1" >"$out/$1.merge.log" 2>&1 || { tail -n 20 "$out/$1.merge.log"; exit 1; }
   for file in "$work/min"/*; do # an archive's names have 15 letters
     [ ! -e "$file" ] || mv "$file" "$work/min/$(sha1sum <"$file" | cut -c1-12)"
   done
