@@ -51,9 +51,10 @@ bzd_status bzdi_reader_file(const bzd_context *context, const char *path, bzdi_r
   struct stat facts;
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO must not hang us */
   if (fd < 0) return bzdi_fail(BZD_E_IO, "%s: %s", path, strerror(errno));
-  if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+  const char *refused = fstat(fd, &facts) != 0 ? strerror(errno) : S_ISREG(facts.st_mode) ? NULL : "not a regular file";
+  if (refused) {
     close(fd);
-    return bzdi_fail(BZD_E_IO, "%s: not a regular file", path);
+    return bzdi_fail(BZD_E_IO, "%s: %s", path, refused);
   }
   file_reader *file = bzdi_malloc(context, 1, sizeof *file);
   if (!file) {

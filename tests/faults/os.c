@@ -35,9 +35,10 @@ static function next(const char *name) {
   return found;
 }
 
-#define REAL(type, name)                                                                                               \
-  static type *real;                                                                                                   \
-  if (!real) real = (type *)next(#name)
+/* libc's function of the name, as `real`. */
+#define REAL(name)                                                                                                     \
+  static __typeof__(&(name)) real;                                                                                     \
+  if (!real) real = (__typeof__(&(name)))next(#name)
 
 /* Counts a call; true when the fault meets it. */
 static int meets(int call) {
@@ -101,7 +102,7 @@ void os_clear_log(void) {
 /* ---- The calls ----------------------------------------------------------------------------------------------- */
 
 int open(const char *path, int flags, ...) {
-  REAL(int(const char *, int, ...), open);
+  REAL(open);
   mode_t mode = 0;
   if (flags & O_CREAT) {
     va_list more;
@@ -113,7 +114,7 @@ int open(const char *path, int flags, ...) {
 }
 
 int openat(int folder, const char *path, int flags, ...) {
-  REAL(int(int, const char *, int, ...), openat);
+  REAL(openat);
   mode_t mode = 0;
   if (flags & O_CREAT) {
     va_list more;
@@ -128,27 +129,27 @@ int openat(int folder, const char *path, int flags, ...) {
 }
 
 int fstat(int fd, struct stat *facts) {
-  REAL(int(int, struct stat *), fstat);
+  REAL(fstat);
   return meets(OS_STAT) ? failed() : real(fd, facts);
 }
 
 int fstatat(int folder, const char *restrict path, struct stat *restrict facts, int flags) {
-  REAL(int(int, const char *, struct stat *, int), fstatat);
+  REAL(fstatat);
   return meets(OS_STAT) ? failed() : real(folder, path, facts, flags);
 }
 
 int flock(int fd, int operation) {
-  REAL(int(int, int), flock);
+  REAL(flock);
   return meets(OS_LOCK) ? failed() : real(fd, operation);
 }
 
 int fchmod(int fd, mode_t mode) {
-  REAL(int(int, mode_t), fchmod);
+  REAL(fchmod);
   return meets(OS_CHMOD) ? failed() : real(fd, mode);
 }
 
 ssize_t pread(int fd, void *data, size_t size, off_t offset) {
-  REAL(ssize_t(int, void *, size_t, off_t), pread);
+  REAL(pread);
   if (meets(OS_READ)) {
     if (os.fault.action == OS_ERROR) return failed();
     if (size > 1) size = os.fault.action == OS_ONE ? 1 : size / 2;
@@ -166,7 +167,7 @@ static int full_device(void) {
 }
 
 ssize_t write(int fd, const void *data, size_t size) {
-  REAL(ssize_t(int, const void *, size_t), write);
+  REAL(write);
   if (meets(OS_WRITE)) {
     if (os.fault.action == OS_ERROR) return failed();
     if (os.fault.action == OS_ZERO) return 0;
@@ -179,20 +180,18 @@ ssize_t write(int fd, const void *data, size_t size) {
 }
 
 int fsync(int fd) {
-  REAL(int(int), fsync);
   if (meets(OS_FSYNC)) return failed();
-  if (!os.on) return real(fd);
+  if (!os.on) return 0;
   struct stat facts;
   os.on = 0;
   int folder = fstat(fd, &facts) == 0 && S_ISDIR(facts.st_mode);
   os.on = 1;
-  if (os.logging && !(folder ? os.no_folder_sync : os.no_sync))
-    add_record(folder ? OS_LOG_SYNC_FOLDER : OS_LOG_SYNC);
+  if (os.logging && !(folder ? os.no_folder_sync : os.no_sync)) add_record(folder ? OS_LOG_SYNC_FOLDER : OS_LOG_SYNC);
   return 0;
 }
 
 int fcntl(int fd, int command, ...) {
-  REAL(int(int, int, ...), fcntl);
+  REAL(fcntl);
   va_list more;
   va_start(more, command);
   long argument = va_arg(more, long);
@@ -201,13 +200,13 @@ int fcntl(int fd, int command, ...) {
 }
 
 int close(int fd) {
-  REAL(int(int), close);
+  REAL(close);
   int bad = meets(OS_CLOSE), status = real(fd);
   return bad ? failed() : status;
 }
 
 int renameat(int folder, const char *from, int other, const char *to) {
-  REAL(int(int, const char *, int, const char *), renameat);
+  REAL(renameat);
   if (meets(OS_RENAME)) return failed();
   int status = real(folder, from, other, to);
   if (status == 0) log_names(OS_LOG_RENAME, from, to);
@@ -215,7 +214,7 @@ int renameat(int folder, const char *from, int other, const char *to) {
 }
 
 int unlinkat(int folder, const char *path, int flags) {
-  REAL(int(int, const char *, int), unlinkat);
+  REAL(unlinkat);
   if (meets(OS_UNLINK)) return failed();
   int status = real(folder, path, flags);
   if (status == 0) log_names(OS_LOG_UNLINK, path, "");

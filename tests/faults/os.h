@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The system calls of a save, between the library and libc: the program defines open, write, ... itself, and the dynamic
- * linker takes those for the shipped library too. Off, they pass everything on. */
+/* The system calls of a save, between the library and libc: the program defines open, write, ... itself, and the
+ * dynamic linker takes those for the shipped library too. Off, they pass everything on. */
 #ifndef TESTS_FAULTS_OS_H
 #define TESTS_FAULTS_OS_H
 
@@ -50,7 +50,7 @@ typedef struct os_record { /* of what changes a file system */
 enum { OS_MOST_CALLS = 100000, OS_MOST_RECORDS = 4096 };
 
 typedef struct os_state {
-  int on; /* count calls, and the four below; fsync is then not passed on: what it is for is simulated */
+  int on; /* count calls, and the four below */
   os_fault fault;
   void (*hook)(long at, int call); /* before each call, itself with everything off; may be NULL */
   int logging;
