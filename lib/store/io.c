@@ -15,6 +15,12 @@
 
 enum { MOST_INTERRUPTIONS = 1000 }; /* EINTR in a row and nothing done: given up, so that no call can hang */
 
+/* As texts name it: the end of a long path, so that the cause has room. */
+static const char *shown(const char *path) {
+  size_t length = strlen(path);
+  return length > 400 ? path + length - 400 : path;
+}
+
 /* ---- Reading ------------------------------------------------------------------------------------------------- */
 
 typedef struct file_reader {
@@ -50,11 +56,11 @@ static void file_close(void *user) {
 bzd_status bzdi_reader_file(const bzd_context *context, const char *path, bzdi_reader *out) {
   struct stat facts;
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO must not hang us */
-  if (fd < 0) return bzdi_fail(BZD_E_IO, "%s: %s", path, strerror(errno));
+  if (fd < 0) return bzdi_fail(BZD_E_IO, "%s: %s", shown(path), strerror(errno));
   const char *refused = fstat(fd, &facts) != 0 ? strerror(errno) : S_ISREG(facts.st_mode) ? NULL : "not a regular file";
   if (refused) {
     close(fd);
-    return bzdi_fail(BZD_E_IO, "%s: %s", path, refused);
+    return bzdi_fail(BZD_E_IO, "%s: %s", shown(path), refused);
   }
   file_reader *file = bzdi_malloc(context, 1, sizeof *file);
   if (!file) {
@@ -117,9 +123,9 @@ static bzd_status write_all(void *user, const void *buf, size_t n) {
       done += (size_t)wrote;
       interruptions = 0;
     } else if (wrote == 0) {
-      return bzdi_fail(BZD_E_IO, "%s: nothing could be written", save->path);
+      return bzdi_fail(BZD_E_IO, "%s: nothing could be written", shown(save->path));
     } else if (errno != EINTR || ++interruptions == MOST_INTERRUPTIONS) {
-      return bzdi_fail(BZD_E_IO, "%s: %s", save->path, strerror(errno));
+      return bzdi_fail(BZD_E_IO, "%s: %s", shown(save->path), strerror(errno));
     }
   }
   return BZD_OK;
@@ -139,7 +145,7 @@ static void finish(bzdi_save *save, int remove) {
 
 static bzd_status fail(bzdi_save *save, const char *cause) {
   int error = errno;
-  bzd_status status = bzdi_fail(BZD_E_IO, "%s: %s", save->path, cause);
+  bzd_status status = bzdi_fail(BZD_E_IO, "%s: %s", shown(save->path), cause);
   errno = error;
   finish(save, 1);
   return status;
@@ -202,13 +208,12 @@ static int open_temporary(bzdi_save *save, mode_t mode) {
     int busy = flock(save->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK,
         ours = busy ? 0 : leads_to(save, save->fd);
     if (ours > 0) return 1;
-    int error = ours < 0 ? errno : EEXIST;
+    int error = errno;
     close(save->fd);
     save->fd = -1;
-    errno = error;
-    if (ours < 0) return 0;
+    if (ours < 0) return errno = error, 0;
   }
-  return 0;
+  return errno = EEXIST, 0;
 }
 
 /* Only a regular file is replaced, and a link to one or to nothing: the link, not what it leads to. */
@@ -263,7 +268,8 @@ bzd_status bzdi_save_commit(bzdi_save *save) {
   /* The new file stands; only whether its name survives a power cut depends on this. Some file systems refuse it. */
   bzd_status status = BZD_OK;
   if (fsync(save->folder) != 0 && errno != EINVAL && errno != EBADF)
-    status = bzdi_fail(BZD_E_IO, "%s: written, but its folder cannot be made durable: %s", save->path, strerror(errno));
+    status = bzdi_fail(BZD_E_IO, "%s: written, but its folder cannot be made durable: %s", shown(save->path),
+                       strerror(errno));
   finish(save, 0);
   return status;
 }
