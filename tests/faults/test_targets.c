@@ -325,6 +325,68 @@ static void test_interleaved(void **state) {
   empty_folder(folder);
 }
 
+static int strangers;
+
+/* Before the first lock: the leftover that is about to be locked is gone, and another process's file has its name. */
+static void replace_leftover(long at, int call) {
+  (void)at;
+  if (call != OS_LOCK || strangers >= 0) return;
+  assert_int_equal(unlink(in_folder(".target.bezdist-0")), 0);
+  strangers = open(in_folder(".target.bezdist-0"), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  assert_int_equal(flock(strangers, LOCK_EX), 0);
+}
+
+static void test_replaced_leftover(void **state) {
+  (void)state;
+  put_old(path);
+  put_old(in_folder(".target.bezdist-0"));
+  strangers = -1;
+  os.hook = replace_leftover;
+  os_start((os_fault){0});
+  OK(save_to(path, NEW));
+  os_stop();
+  os.hook = NULL;
+  assert_true(strangers >= 0);
+  assert_int_equal(entries(folder), 2); /* it is still there */
+  close(strangers);
+  empty_folder(folder);
+}
+
+static long locked;
+
+static void look_at_lock(long at, int call) {
+  (void)at;
+  if (call != OS_UNLINK) return;
+  int fd = open(in_folder(".target.bezdist-0"), O_RDONLY | O_CLOEXEC);
+  assert_true(fd >= 0);
+  locked += flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(fd);
+}
+
+/* A failed save removes its file while it still holds the lock: later the name may be another's. */
+static void test_removed_under_lock(void **state) {
+  (void)state;
+  put_old(path);
+  os_start((os_fault){0});
+  OK(save_to(path, NEW));
+  os_stop();
+  long calls = os.calls, failed = 0;
+  os.hook = look_at_lock;
+  for (long at = 0; at < calls; at++) {
+    long before = locked;
+    os_start((os_fault){.at = at, .action = OS_ERROR, .error = EIO});
+    bzd_status status = save_to(path, NEW);
+    int removed = os.kinds[OS_UNLINK] > 0;
+    os_stop();
+    if (status == BZD_OK) continue;
+    failed += removed;
+    assert_int_equal(locked - before, removed);
+  }
+  os.hook = NULL;
+  assert_true(failed > 5);
+  empty_folder(folder);
+}
+
 enum { THREADS = 8, TURNS = 40 };
 
 static void *save_often(void *user) {
@@ -385,10 +447,17 @@ static int tear_down(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_links),       cmocka_unit_test(test_hard_links),
-                                     cmocka_unit_test(test_refused),     cmocka_unit_test(test_long_names),
-                                     cmocka_unit_test(test_modes),       cmocka_unit_test(test_read_only_folder),
-                                     cmocka_unit_test(test_taken_names), cmocka_unit_test(test_no_name_left),
-                                     cmocka_unit_test(test_interleaved), cmocka_unit_test(test_threads)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_links),
+                                     cmocka_unit_test(test_hard_links),
+                                     cmocka_unit_test(test_refused),
+                                     cmocka_unit_test(test_long_names),
+                                     cmocka_unit_test(test_modes),
+                                     cmocka_unit_test(test_read_only_folder),
+                                     cmocka_unit_test(test_taken_names),
+                                     cmocka_unit_test(test_no_name_left),
+                                     cmocka_unit_test(test_interleaved),
+                                     cmocka_unit_test(test_replaced_leftover),
+                                     cmocka_unit_test(test_removed_under_lock),
+                                     cmocka_unit_test(test_threads)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -61,6 +61,15 @@ static void check_text(const os_fault *fault, const char *text) {
     fail_msg("\"%s\" lacks \"%s\" or \"%s\"", text, path, cause);
 }
 
+/* No save succeeds after such a call has failed. */
+static int must_fail(long at, const os_fault *fault) {
+  int call = os.kind[at];
+  if (fault->action != OS_ERROR) return fault->action == OS_ZERO || fault->action == OS_FULL;
+  if (call == OS_WRITE) return fault->error != EINTR || fault->lasting;
+  if (call == OS_CLOSE) return at > 0 && os.kind[at - 1] == OS_COPY;
+  return call == OS_OPEN || call == OS_FSYNC || call == OS_COPY || call == OS_CHMOD || call == OS_RENAME;
+}
+
 static void one_fault(int kind, int scene, os_fault fault, count *c) {
   const content *versions = all.content[kind];
   char what[128];
@@ -80,6 +89,7 @@ static void one_fault(int kind, int scene, os_fault fault, count *c) {
   int there = 1;
   if (status == BZD_OK) {
     c->successes++;
+    if (must_fail(fault.at, &fault)) fail_msg("%s: success", what);
     if (!file_is(path, &versions[NEW])) fail_msg("%s: success, but not the new file", what);
   } else {
     const char *text = failure_text();
