@@ -150,6 +150,17 @@ static void test_read_only_folder(void **state) {
   empty_folder(folder);
 }
 
+static long suffixes;
+
+static void look_for_suffix(long at, int call) {
+  (void)at;
+  if (call != OS_FSYNC) return;
+  DIR *dir = opendir(folder);
+  assert_non_null(dir);
+  for (struct dirent *e = readdir(dir); e; e = readdir(dir)) suffixes += strstr(e->d_name, ".bezdist-0") != NULL;
+  closedir(dir);
+}
+
 static void test_long_names(void **state) {
   (void)state;
   char name[300], deep[PATH_MAX + 100];
@@ -158,7 +169,12 @@ static void test_long_names(void **state) {
   put_old(in_folder(name));
   name[254] = 'm';
   put_old(in_folder(name)); /* the same temporary names */
+  os.hook = look_for_suffix;
+  os_start((os_fault){0});
   OK(save_to(in_folder(name), NEW));
+  os_stop();
+  os.hook = NULL;
+  assert_int_equal(suffixes, 1);
   check(in_folder(name), NEW);
   name[254] = 'n';
   check(in_folder(name), OLD);
@@ -352,6 +368,34 @@ static void test_replaced_leftover(void **state) {
   empty_folder(folder);
 }
 
+/* Another process looks at a temporary file before its save has locked it, and takes it for a leftover. */
+static void take_for_leftover(long at, int call) {
+  (void)at;
+  if (call == OS_LOCK && strangers < 0 && access(in_folder(".target.bezdist-0"), F_OK) == 0) {
+    strangers = open(in_folder(".target.bezdist-0"), O_RDONLY | O_CLOEXEC);
+    assert_int_equal(flock(strangers, LOCK_EX | LOCK_NB), 0);
+  }
+  if (call == OS_WRITE && strangers >= 0) {
+    unlink(in_folder(".target.bezdist-0"));
+    close(strangers);
+  }
+}
+
+static void test_taken_for_leftover(void **state) {
+  (void)state;
+  put_old(path);
+  strangers = -1;
+  os.hook = take_for_leftover;
+  os_start((os_fault){0});
+  OK(save_to(path, NEW));
+  os_stop();
+  os.hook = NULL;
+  assert_true(strangers >= 0);
+  check(path, NEW);
+  assert_int_equal(entries(folder), 1);
+  empty_folder(folder);
+}
+
 static long locked;
 
 static void look_at_lock(long at, int call) {
@@ -446,18 +490,29 @@ static int tear_down(void **state) {
   return 0;
 }
 
+/* Also after a test that failed in a hook. */
+static int clean_up(void **state) {
+  (void)state;
+  os_stop();
+  os.hook = NULL;
+  umask(022);
+  empty_folder(folder);
+  return 0;
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_links),
-                                     cmocka_unit_test(test_hard_links),
-                                     cmocka_unit_test(test_refused),
-                                     cmocka_unit_test(test_long_names),
-                                     cmocka_unit_test(test_modes),
-                                     cmocka_unit_test(test_read_only_folder),
-                                     cmocka_unit_test(test_taken_names),
-                                     cmocka_unit_test(test_no_name_left),
-                                     cmocka_unit_test(test_interleaved),
-                                     cmocka_unit_test(test_replaced_leftover),
-                                     cmocka_unit_test(test_removed_under_lock),
-                                     cmocka_unit_test(test_threads)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_links, clean_up),
+                                     cmocka_unit_test_teardown(test_hard_links, clean_up),
+                                     cmocka_unit_test_teardown(test_refused, clean_up),
+                                     cmocka_unit_test_teardown(test_long_names, clean_up),
+                                     cmocka_unit_test_teardown(test_modes, clean_up),
+                                     cmocka_unit_test_teardown(test_read_only_folder, clean_up),
+                                     cmocka_unit_test_teardown(test_taken_names, clean_up),
+                                     cmocka_unit_test_teardown(test_no_name_left, clean_up),
+                                     cmocka_unit_test_teardown(test_interleaved, clean_up),
+                                     cmocka_unit_test_teardown(test_replaced_leftover, clean_up),
+                                     cmocka_unit_test_teardown(test_removed_under_lock, clean_up),
+                                     cmocka_unit_test_teardown(test_taken_for_leftover, clean_up),
+                                     cmocka_unit_test_teardown(test_threads, clean_up)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

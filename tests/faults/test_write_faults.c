@@ -67,7 +67,16 @@ static int must_fail(long at, const os_fault *fault) {
   if (fault->action != OS_ERROR) return fault->action == OS_ZERO || fault->action == OS_FULL;
   if (call == OS_WRITE) return fault->error != EINTR || fault->lasting;
   if (call == OS_CLOSE) return at > 0 && os.kind[at - 1] == OS_COPY;
+  if (call == OS_STAT) return at > 0 && os.kind[at - 1] == OS_OPEN; /* the old file's */
   return call == OS_OPEN || call == OS_FSYNC || call == OS_COPY || call == OS_CHMOD || call == OS_RENAME;
+}
+
+/* Nor does one fail after these. */
+static int must_succeed(long at, const os_fault *fault) {
+  int call = os.kind[at];
+  if (call != OS_WRITE && call != OS_READ) return 0;
+  return fault->action == OS_ONE || fault->action == OS_HALF ||
+         (fault->action == OS_ERROR && fault->error == EINTR && !fault->lasting);
 }
 
 static void one_fault(int kind, int scene, os_fault fault, count *c) {
@@ -94,6 +103,7 @@ static void one_fault(int kind, int scene, os_fault fault, count *c) {
   } else {
     const char *text = failure_text();
     c->failures++;
+    if (must_succeed(fault.at, &fault)) fail_msg("%s: %s", what, text);
     if (status != BZD_E_IO) fail_msg("%s: %s", what, bzd_status_name(status));
     check_text(&fault, text);
     if (stands(text)) {
