@@ -66,7 +66,7 @@ static long go_on(pid_t child, long stops) {
     signal = 0;
     if (WSTOPSIG(status) == (SIGTRAP | 0x80))
       made++;
-    else if (WSTOPSIG(status) != SIGTRAP) /* exec */
+    else if (WSTOPSIG(status) != SIGTRAP && WSTOPSIG(status) != SIGSTOP) /* exec; somebody who stops processes */
       signal = WSTOPSIG(status);
   }
   return made;
