@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct work {
   const char *name;
@@ -17,11 +18,16 @@ struct bench {
   struct common common;
   bool chosen[WORKS];
   const char *what; /* --what, NULL = all */
+  const char *export;
 };
 
-enum { KEY_WHAT = 1 };
+enum { KEY_WHAT = 1, KEY_EXPORT };
 static const struct argp_option options[] = {
-    {"what", KEY_WHAT, "NAME", 0, "Only train_step, forward, sample, trajectory, fit, save, load or metrics", 0},
+    {"what", KEY_WHAT, "NAME", 0,
+     "Only train_step, forward, sample, trajectory, fit, save, load, verify, save_safetensors, load_safetensors or "
+     "metrics",
+     0},
+    {"export", KEY_EXPORT, "FILE", 0, "Write the flow that is saved and loaded as safetensors, for peers", 0},
     {0},
 };
 
@@ -30,6 +36,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   switch (key) {
   case ARGP_KEY_INIT: state->child_inputs[0] = &bench->common; return 0;
   case KEY_WHAT: bench->what = text; return 0;
+  case KEY_EXPORT: bench->export = text; return 0;
   case ARGP_KEY_ARG:
     for (int i = 0; i < WORKS; i++)
       if (!strcmp(text, works[i].name)) return bench->chosen[i] = true, 0;
@@ -61,6 +68,21 @@ static double median_us(piece run, void *state) {
   return times[REPEATS / 2] * 1e6;
 }
 
+/* Time of the processor, of all threads, which does not count what others take: the median of 15 calls. */
+static double cpu_us(piece run, void *state) {
+  enum { REPEATS = 15 };
+  double times[REPEATS];
+  for (int r = 0; r < REPEATS; r++) {
+    struct timespec start, end;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
+    run(state);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+    times[r] = (double)(end.tv_sec - start.tv_sec) * 1e6 + (double)(end.tv_nsec - start.tv_nsec) / 1e3;
+  }
+  qsort(times, REPEATS, sizeof times[0], ascending);
+  return times[REPEATS / 2];
+}
+
 /* Everything the pieces touch. */
 struct state {
   struct bench *bench;
@@ -74,8 +96,9 @@ struct state {
   int64_t rows;
   float *x, *t, *y, *states, *paths;
   double times[17];
-  void *file;
-  size_t file_size;
+  bzd_flow *trained;
+  void *file, *plain; /* it as .bzd and as safetensors */
+  size_t file_size, plain_size, raw_size;
 };
 
 static void train_step(void *user) { must(bzd_trainer_run(((struct state *)user)->trainer, 1, NULL, NULL), NULL); }
@@ -95,22 +118,49 @@ static void fit(void *user) {
   struct state *s = user;
   must(bzd_fitter_fit(s->fitter, s->rows, s->work->dim, s->states, s->paths, NULL), NULL);
 }
+/* Through buffers: from a flow to bytes, and back to a flow that could sample. */
 static void save(void *user) {
   struct state *s = user;
   bzd_checkpoint *checkpoint;
-  must(bzd_checkpoint_from_flow(s->velocity, &checkpoint), NULL);
+  must(bzd_checkpoint_from_flow(s->trained, &checkpoint), NULL);
   size_t size;
   must(bzd_checkpoint_write_buffer(checkpoint, s->file, s->file_size, &size), NULL);
   bzd_checkpoint_destroy(checkpoint);
 }
-static void load(void *user) {
-  struct state *s = user;
+static bzd_checkpoint *open_file(const struct state *s) {
   bzd_checkpoint *checkpoint;
-  bzd_flow *flow;
   must(bzd_checkpoint_open_buffer(s->bench->common.context, s->file, s->file_size, NULL, &checkpoint), NULL);
+  return checkpoint;
+}
+static void load(void *user) {
+  bzd_checkpoint *checkpoint = open_file(user);
+  bzd_flow *flow;
   must(bzd_checkpoint_get_flow(checkpoint, BZD_WEIGHTS_AUTO, &flow), NULL);
   bzd_flow_destroy(flow);
   bzd_checkpoint_destroy(checkpoint);
+}
+static void verify(void *user) { /* every block decoded and checked, nothing kept */
+  bzd_checkpoint *checkpoint = open_file(user);
+  must(bzd_checkpoint_verify(checkpoint), NULL);
+  bzd_checkpoint_destroy(checkpoint);
+}
+static void save_safetensors(void *user) {
+  struct state *s = user;
+  bzd_tensors *tensors;
+  must(bzd_tensors_from_flow(s->trained, &tensors), NULL);
+  size_t size;
+  must(bzd_tensors_write_buffer(tensors, s->plain, s->plain_size, &size, BZD_FORMAT_SAFETENSORS), NULL);
+  bzd_tensors_destroy(tensors);
+}
+static void load_safetensors(void *user) {
+  struct state *s = user;
+  bzd_context *context = s->bench->common.context;
+  bzd_tensors *tensors;
+  bzd_flow *flow;
+  must(bzd_tensors_open_buffer(context, s->plain, s->plain_size, BZD_FORMAT_SAFETENSORS, NULL, &tensors), NULL);
+  must(bzd_tensors_get_flow(tensors, NULL, &flow), NULL);
+  bzd_flow_destroy(flow);
+  bzd_tensors_destroy(tensors);
 }
 static void metrics(void *user) {
   struct state *s = user;
@@ -122,17 +172,69 @@ static void metrics(void *user) {
        NULL);
 }
 
-static void report(const struct state *s, const char *what, piece run) {
-  if (s->bench->what && strcmp(s->bench->what, what) != 0) return;
+static bool wanted(const struct bench *bench, const char *what) { return !bench->what || !strcmp(bench->what, what); }
+
+/* stored: bytes of the file that is written or read, 0 where there is none. */
+static void report_file(const struct state *s, const char *what, piece run, size_t stored) {
+  if (!wanted(s->bench, what)) return;
   double us = median_us(run, (void *)(uintptr_t)s);
   int threads = bzd_context_threads(s->bench->common.context);
-  if (s->bench->common.json)
-    printf(
-        "{\"peer\": \"bezdist\", \"work\": \"%s\", \"what\": \"%s\", \"rows\": %lld, \"threads\": %d, \"us\": %.2f}\n",
-        s->work->name, what, (long long)s->rows, threads, us);
-  else
-    printf("%-8s %-12s %5lld rows %2d threads %12.1f us\n", s->work->name, what, (long long)s->rows, threads, us);
+  double raw = (double)s->raw_size, core = stored ? raw / cpu_us(run, (void *)(uintptr_t)s) : 0;
+  if (s->bench->common.json) {
+    printf("{\"peer\": \"bezdist\", \"work\": \"%s\", \"what\": \"%s\", \"rows\": %lld, \"threads\": %d, \"us\": %.2f",
+           s->work->name, what, (long long)s->rows, threads, us);
+    if (stored)
+      printf(", \"mb_per_s\": %.1f, \"mb_per_core_s\": %.1f, \"ratio\": %.4f", raw / us, core, (double)stored / raw);
+    printf("}\n");
+  } else {
+    printf("%-8s %-16s %5lld rows %2d threads %12.1f us", s->work->name, what, (long long)s->rows, threads, us);
+    if (stored) printf(" %8.1f MB/s raw, %8.1f per core, ratio %.4f", raw / us, core, (double)stored / raw);
+    putchar('\n');
+  }
   fflush(stdout);
+}
+
+static void report(const struct state *s, const char *what, piece run) { report_file(s, what, run, 0); }
+
+/* A little training makes weights of what was drawn: those of a trained network, as far as deflate can tell. */
+static void run_files(struct state *s) {
+  enum { STEPS = 100 };
+  static const char *const whats[] = {"save", "load", "verify", "save_safetensors", "load_safetensors"};
+  bool any = s->bench->export != NULL;
+  for (size_t i = 0; i < sizeof whats / sizeof whats[0]; i++) any = any || wanted(s->bench, whats[i]);
+  if (!any) return;
+  bzd_trainer_config config;
+  bzd_trainer *trainer;
+  bzd_checkpoint *checkpoint;
+  bzd_tensors *tensors;
+  bzd_flow_info info = {.struct_size = sizeof info};
+  must(bzd_trainer_config_init(&config, sizeof config), NULL);
+  config.steps = STEPS;
+  config.batch = 64;
+  must(bzd_trainer_create(s->velocity, s->source, &config, &trainer), NULL);
+  must(bzd_trainer_run(trainer, 0, NULL, NULL), NULL);
+  must(bzd_trainer_get_flow(trainer, BZD_WEIGHTS_RAW, &s->trained), NULL);
+  bzd_trainer_destroy(trainer);
+  must(bzd_flow_get_info(s->trained, &info), NULL);
+  s->raw_size = (size_t)info.parameters * sizeof(float);
+  must(bzd_checkpoint_from_flow(s->trained, &checkpoint), NULL);
+  must(bzd_checkpoint_write_buffer(checkpoint, NULL, 0, &s->file_size), NULL);
+  s->file = must_alloc(s->file_size, 1);
+  must(bzd_checkpoint_write_buffer(checkpoint, s->file, s->file_size, &s->file_size), NULL);
+  bzd_checkpoint_destroy(checkpoint);
+  must(bzd_tensors_from_flow(s->trained, &tensors), NULL);
+  must(bzd_tensors_write_buffer(tensors, NULL, 0, &s->plain_size, BZD_FORMAT_SAFETENSORS), NULL);
+  s->plain = must_alloc(s->plain_size, 1);
+  must(bzd_tensors_write_buffer(tensors, s->plain, s->plain_size, &s->plain_size, BZD_FORMAT_SAFETENSORS), NULL);
+  if (s->bench->export) must(bzd_tensors_write_file(tensors, s->bench->export, BZD_FORMAT_SAFETENSORS), NULL);
+  bzd_tensors_destroy(tensors);
+  s->rows = 1;
+  report_file(s, "save", save, s->file_size);
+  report_file(s, "load", load, s->file_size);
+  report_file(s, "verify", verify, s->file_size);
+  report_file(s, "save_safetensors", save_safetensors, s->plain_size);
+  report_file(s, "load_safetensors", load_safetensors, s->plain_size);
+  bzd_flow_destroy(s->trained);
 }
 
 static void run_work(struct bench *bench, const struct work *work) {
@@ -188,15 +290,7 @@ static void run_work(struct bench *bench, const struct work *work) {
   must(bzd_flow_trajectory(s.velocity, &s.sampling, s.rows, s.x, NULL, 17, s.times, s.states, NULL), NULL);
   report(&s, "fit", fit);
 
-  bzd_checkpoint *checkpoint;
-  must(bzd_checkpoint_from_flow(s.velocity, &checkpoint), NULL);
-  must(bzd_checkpoint_write_buffer(checkpoint, NULL, 0, &s.file_size), NULL);
-  s.file = must_alloc(s.file_size, 1);
-  must(bzd_checkpoint_write_buffer(checkpoint, s.file, s.file_size, &s.file_size), NULL);
-  bzd_checkpoint_destroy(checkpoint);
-  s.rows = 1;
-  report(&s, "save", save);
-  report(&s, "load", load);
+  run_files(&s);
   s.rows = work->batch;
   report(&s, "metrics", metrics);
 
@@ -212,6 +306,7 @@ static void run_work(struct bench *bench, const struct work *work) {
   free(s.states);
   free(s.paths);
   free(s.file);
+  free(s.plain);
 }
 
 int cmd_bench(int argc, char **argv) {

@@ -57,10 +57,10 @@ void *must_alloc(size_t count, size_t size); /* zeroed */
 struct progress {
   const char *title; /* "teacher 1 of 3" */
   bool quiet;
-  double next;         /* seconds of the next line */
+  double began, next;  /* moment of the first step, seconds of the next line */
   int64_t stop_at;     /* trainers: stop after this step, 0 = never */
   FILE *losses;        /* CSV step,loss,smooth_loss,rate about 500 times a training, or NULL */
-  bool started, shown; /* kept by progress_show, as next and first are */
+  bool started, shown; /* kept by progress_show, as began, next and first are */
   int64_t first;       /* steps done before this call */
   json_t *curve;       /* JSON array of [step, smooth_loss] about 200 times a training, or NULL */
 };
@@ -147,6 +147,7 @@ int cmd_fit(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_study(int argc, char **argv);
 

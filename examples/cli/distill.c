@@ -20,6 +20,7 @@ enum {
   KEY_SOLVER,
   KEY_SOLVER_STEPS,
   KEY_NODES,
+  KEY_BEND,
   KEY_GUIDE,
   KEY_GUIDES,
   KEY_GUIDANCE,
@@ -64,6 +65,9 @@ static const struct argp_option distill_options[] = {
     {"tolerance", KEY_TOLERANCE, "F", 0,
      "Of --degree auto: largest residual of the fit over the distance travelled (default 0.01)", 0},
     {"nodes", KEY_NODES, "N", 0, "States per trajectory that are fitted (default 17)", 0},
+    {"bend", KEY_BEND, "F", 0,
+     "Share of the fitted curve's deviation from its chord that paths keep, 0..1 (default 0.75): 1 the fit, 0 straight",
+     0},
     {"guide", KEY_GUIDE, "fit|control|waypoint", 0,
      "Interior points: fit of the trajectory (default), or its states as control points, or passed", 0},
     {"guides", KEY_GUIDES, "A.bzd[,B.bzd]", 0,
@@ -144,6 +148,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     return 0;
   case KEY_SOLVER_STEPS: distill->solver_steps = parse_int("--solver-steps", text, 1, 100000); return 0;
   case KEY_NODES: distill->nodes = parse_int("--nodes", text, 2, 4096); return 0;
+  case KEY_BEND: distill->bend = parse_real("--bend", text, 0, 1); return 0;
   case KEY_GUIDE: distill->guide = parse_name("--guide", text, guides); return 0;
   case KEY_GUIDES: parse_guides(distill, text); return 0;
   case KEY_WINDOWS: distill->windows = parse_int("--windows", text, 1, 256); return 0;
@@ -266,6 +271,7 @@ static void defaults(struct distill *distill, char **argv) {
   distill->solver = BZD_SOLVER_RK4;
   distill->solver_steps = 16;
   distill->nodes = 17;
+  distill->bend = -1; /* the library's */
   distill->guidance = 1;
   distill->rounds = 1;
   distill->pool = 65536;

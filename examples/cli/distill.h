@@ -12,9 +12,9 @@ struct distill {
   bool reflow;
   const char *teacher[MAX_TEACHERS];
   int teachers;
-  int32_t kind, degree, combine, rule, solver, guide;          /* degree 0: the smallest within tolerance */
-  int32_t aim;                                                 /* NFE, 0: none */
-  double rule_numbers[MAX_TEACHERS], guidance, rho, tolerance; /* what --weights gives after the name */
+  int32_t kind, degree, combine, rule, solver, guide;                /* degree 0: the smallest within tolerance */
+  int32_t aim;                                                       /* NFE, 0: none */
+  double rule_numbers[MAX_TEACHERS], guidance, rho, tolerance, bend; /* what --weights gives after the name */
   int rule_count;
   bool fresh;
   const char *real, *start, *visitor, *guides[MAX_GUIDES];

@@ -97,6 +97,7 @@ static bzd_source *make_source(const struct distill *distill, const struct compa
   config.solver = distill->solver;
   config.steps = (int32_t)distill->solver_steps;
   config.windows = (int32_t)distill->windows;
+  if (distill->bend >= 0) config.bend = distill->bend;
   config.visitor = with->visitor;
   config.visit_steps = (int32_t)distill->visit_steps;
   if (!distill->degree) config.tolerance = distill->tolerance;

@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct inspect {
   struct common common;
@@ -33,10 +34,11 @@ static error_t parse(int key, char *text, struct argp_state *state) {
 static json_t *tensor_json(const bzd_tensor_info *tensor, const char *role) {
   json_t *shape = json_array();
   for (int i = 0; i < tensor->ndim; i++) json_array_append_new(shape, json_integer(tensor->shape[i]));
-  json_t *json =
-      json_pack("{s:s, s:s, s:s, s:o, s:I, s:I}", "name", tensor->name, "role", role, "dtype", tensor->dtype, "shape",
-                shape, "raw_bytes", (json_int_t)tensor->raw_bytes, "stored_bytes", (json_int_t)tensor->stored_bytes);
+  json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I}", "name", tensor->name, "role", role, "dtype",
+                           tensor->dtype, "stored_dtype", tensor->stored_dtype, "shape", shape, "raw_bytes",
+                           (json_int_t)tensor->raw_bytes, "stored_bytes", (json_int_t)tensor->stored_bytes);
   if (role[0] == 0) json_object_del(json, "role");
+  if (!strcmp(tensor->stored_dtype, tensor->dtype)) json_object_del(json, "stored_dtype");
   return json;
 }
 
@@ -63,10 +65,17 @@ static json_t *checkpoint_json(const struct inspect *inspect, bzd_checkpoint *ch
     must(bzd_checkpoint_get_tensor(checkpoint, i, &tensor), inspect->file);
     json_array_append_new(tensors, tensor_json(&tensor, roles[tensor.role >= 1 && tensor.role <= 6 ? tensor.role : 0]));
   }
-  return json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:o}", "file", inspect->file, "content_id", id, "version",
+  json_t *sections = json_object();
+  for (int64_t i = 0; i < info.sections; i++) {
+    char name[5];
+    size_t size;
+    must(bzd_checkpoint_section_at(checkpoint, i, name, &size), inspect->file);
+    json_object_set_new(sections, name, json_integer((json_int_t)size));
+  }
+  return json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o}", "file", inspect->file, "content_id", id, "version",
                    version, "kind", kinds[info.kind >= 1 && info.kind <= 4 ? info.kind : 0], "tensors", tensors,
                    "raw_bytes", (json_int_t)info.raw_bytes, "file_bytes", (json_int_t)info.file_bytes, "metadata",
-                   metadata);
+                   metadata, "sections", sections);
 }
 
 static json_t *tensors_json(const struct inspect *inspect, const bzd_tensors *file) {
@@ -126,13 +135,16 @@ static void show(const struct inspect *inspect, const json_t *line) {
     print_text(json_string_value(value), 0);
     putchar('\n');
   }
+  json_object_foreach(json_object_get(line, "sections"), key, value)
+      printf("  section %-20s %12lld bytes\n", key, (long long)json_integer_value(value));
   putchar('\n');
   json_array_foreach(json_object_get(line, "tensors"), i, value) {
     char *shape = json_dumps(json_object_get(value, "shape"), JSON_COMPACT);
     printf("  ");
     print_text(text_of(value, "name"), 36);
-    printf("%-10s %-5s %-16s %12lld -> %lld\n", text_of(value, "role"), text_of(value, "dtype"), shape ? shape : "",
-           number_of(value, "raw_bytes"), number_of(value, "stored_bytes"));
+    printf("%-10s %-5s %-16s %12lld -> %lld%s%s\n", text_of(value, "role"), text_of(value, "dtype"), shape ? shape : "",
+           number_of(value, "raw_bytes"), number_of(value, "stored_bytes"),
+           json_object_get(value, "stored_dtype") ? " as " : "", text_of(value, "stored_dtype"));
     free(shape);
   }
 }

@@ -12,8 +12,11 @@
 static volatile sig_atomic_t caught;
 
 static void on_signal(int number) {
+  if (caught) { /* a second one, of whichever kind, means it */
+    signal(number, SIG_DFL);
+    raise(number);
+  }
   caught = 1;
-  signal(number, SIG_DFL); /* a second one means it */
 }
 
 void interrupt_catch(void) {
@@ -45,7 +48,8 @@ static void print_line(struct progress *progress, const bzd_progress *now, bool 
   if (now->of > 0) {
     double share = (double)now->step / (double)now->of;
     /* a resumed training has done some of its steps before this call: its speed is not known from step alone */
-    double speed = now->seconds > 0 ? (double)(now->step - progress->first) / now->seconds : 0;
+    double seconds = clock_seconds() - progress->began;
+    double speed = seconds > 0 ? (double)(now->step - progress->first) / seconds : 0;
     if (speed > 0) print_time(left, sizeof left, (double)(now->of - now->step) / speed);
     int filled = (int)(24 * share);
     for (int i = 0; i < 24; i++) bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
@@ -64,6 +68,7 @@ int32_t progress_show(void *user, const bzd_progress *now) {
   bool last = now->of > 0 && now->step >= now->of;
   if (!progress->started) {
     progress->started = true;
+    progress->began = clock_seconds() - now->seconds; /* of all its calls of the library */
     progress->first = now->phase == BZD_PHASE_TRAIN ? now->step - 1 : 0;
     progress->next = 0.3;
   }
@@ -77,10 +82,11 @@ int32_t progress_show(void *user, const bzd_progress *now) {
   }
   if (!progress->quiet) {
     bool terminal = isatty(STDERR_FILENO);
-    if (now->seconds >= progress->next || (last && progress->shown)) {
+    double seconds = clock_seconds() - progress->began;
+    if (seconds >= progress->next || (last && progress->shown)) {
       print_line(progress, now, terminal);
       progress->shown = true;
-      progress->next = now->seconds + (terminal ? 0.1 : 5);
+      progress->next = seconds + (terminal ? 0.1 : 5);
     }
   }
   if (caught) return 1;

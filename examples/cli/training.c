@@ -28,6 +28,8 @@ enum {
   KEY_CONSISTENCY,
   KEY_DROPOUT,
   KEY_STOP_AT,
+  KEY_SAVE_EVERY,
+  KEY_DIVERGED,
   KEY_RESUME,
   KEY_LOSSES,
   KEY_LABELS,
@@ -58,6 +60,12 @@ static const struct argp_option options[] = {
     {"at-zero", KEY_AT_ZERO, "F", 0, "Fraction of rows trained at t = 0 (default 0)", 50},
     {"dropout", KEY_DROPOUT, "F", 0, "Fraction of rows trained without their condition (default 0)", 50},
     {"stop-at", KEY_STOP_AT, "K", 0, "Save and end after step K of the schedule", 50},
+    {"save-every", KEY_SAVE_EVERY, "N", 0,
+     "Also save after every N steps; the save before stays as M.bzd.previous until the training is complete", 50},
+    {"diverged", KEY_DIVERGED, "NAME", 0,
+     "What to do with a step whose loss or gradient is not finite: stop (default), skip[:N] of them in a row at most, "
+     "roll-back[:N[,EVERY[,F]]]: N times at most to a snapshot of every EVERY steps, with F times the rate",
+     50},
     {"resume", KEY_RESUME, NULL, 0, "Go on with the training saved in --out", 50},
     {"losses", KEY_LOSSES, "FILE.csv", 0, "Also write step, loss, smoothed loss and rate", 50},
     {"labels", KEY_LABELS, "FILE", 0, "Class labels (IDX, plain or .gz) of the data", 50},
@@ -73,6 +81,9 @@ static const struct name times[] = {{"uniform", BZD_TIME_UNIFORM},
                                     {"logit-normal", BZD_TIME_LOGIT_NORMAL},
                                     {"loss-aware", BZD_TIME_LOSS_AWARE},
                                     {0}};
+
+static const struct name policies[] = {
+    {"stop", BZD_DIVERGENCE_STOP}, {"skip", BZD_DIVERGENCE_SKIP}, {"roll-back", BZD_DIVERGENCE_ROLL_BACK}, {0}};
 
 static void parse_loss(bzd_trainer_config *config, const char *text) {
   int count;
@@ -90,6 +101,21 @@ static void parse_time(bzd_trainer_config *config, const char *text) {
   if (count > 0 && count != takes) die_usage("--time: '%s': %d numbers, it takes %d", text, count, takes);
   if (count == 1) config->u_shape = values[0];
   if (count == 2) config->logit_mean = values[0], config->logit_std = values[1];
+}
+
+static void parse_diverged(bzd_trainer_config *config, const char *text) {
+  int count;
+  double values[3];
+  config->divergence = parse_name_with("--diverged", text, policies, 1e-6, 1e6, 3, values, &count);
+  int takes = config->divergence == BZD_DIVERGENCE_ROLL_BACK ? 3 : config->divergence == BZD_DIVERGENCE_SKIP ? 1 : 0;
+  if (count > takes) die_usage("--diverged: '%s': %d numbers, it takes at most %d", text, count, takes);
+  for (int i = 0; i < count && i < 2; i++)
+    if (values[i] < 1 || values[i] != (double)(int64_t)values[i])
+      die_usage("--diverged: '%s': %g, expected a whole number from 1", text, values[i]);
+  if (count > 2 && values[2] > 1) die_usage("--diverged: '%s': %g, expected at most 1", text, values[2]);
+  if (count > 0) config->divergence_limit = (int32_t)values[0];
+  if (count > 1) config->snapshot_every = (int64_t)values[1];
+  if (count > 2) config->rollback_rate = values[2];
 }
 
 static void parse_net(struct training *training, const char *text) {
@@ -130,6 +156,8 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case KEY_AT_ZERO: config->at_zero = parse_real("--at-zero", text, 0, 1); return 0;
   case KEY_DROPOUT: config->cond_dropout = parse_real("--dropout", text, 0, 1); return 0;
   case KEY_STOP_AT: training->stop_at = parse_int("--stop-at", text, 1, (int64_t)1 << 40); return 0;
+  case KEY_SAVE_EVERY: training->save_every = parse_int("--save-every", text, 1, (int64_t)1 << 40); return 0;
+  case KEY_DIVERGED: parse_diverged(config, text); return 0;
   case KEY_RESUME: training->resume = true; return 0;
   case KEY_LOSSES: training->losses = text; return 0;
   case KEY_LABELS: training->labels = text; return 0;
@@ -191,49 +219,124 @@ static void print_resume(const struct training *training) {
   fputs(training->argv[0], stderr); /* "bezdist COMMAND" */
   for (char **word = training->argv + 1; *word; word++) {
     if (!strcmp(*word, "--resume")) continue;
-    if (!strcmp(*word, "--stop-at") && word[1]) {
-      word++;
+    const size_t length = strcspn(*word, "="); /* an option may be cut short as long as it is the only one */
+    if (length >= strlen("--sto") && !strncmp(*word, "--stop-at", length)) {
+      if (!(*word)[length] && word[1]) word++;
       continue;
     }
-    if (!strncmp(*word, "--stop-at=", 10)) continue;
     fputc(' ', stderr);
     print_quoted(*word);
   }
   fputs(" --resume\n", stderr);
 }
 
-static void save(const bzd_trainer *trainer, const char *path) {
-  bzd_checkpoint *checkpoint;
-  must(bzd_checkpoint_from_trainer(trainer, &checkpoint), path);
-  must(bzd_checkpoint_write_file(checkpoint, path), NULL);
-  bzd_checkpoint_destroy(checkpoint);
+/* ---- The two newest saves: OUT, and OUT.previous where --save-every is given ---------------------------------- */
+
+/* What becomes of OUT.previous at the next save: an older training's goes; after a resume from it, when OUT was
+ * damaged, it stays; else OUT takes its place. */
+enum older { OLDER_GOES, OLDER_STAYS, OLDER_RENEWED };
+
+struct saves {
+  const char *path;
+  char *previous;
+  enum older older;
+};
+
+static void saves_init(struct saves *saves, const char *path) {
+  saves->path = path;
+  saves->previous = must_alloc(strlen(path) + sizeof ".previous", 1);
+  strcpy(saves->previous, path);
+  strcat(saves->previous, ".previous");
+  saves->older = OLDER_GOES;
 }
 
-static bzd_trainer *load(const struct training *training, const bzd_source *source, const char *path) {
+/* At each moment one whole save is there, under one of the two names. */
+static void save(struct saves *saves, const bzd_trainer *trainer, bool keep) {
   bzd_checkpoint *checkpoint;
-  bzd_trainer *trainer;
-  must(bzd_checkpoint_open_file(training->common.context, path, NULL, &checkpoint), NULL);
-  must(bzd_checkpoint_get_trainer(checkpoint, source, &trainer), path);
+  must(bzd_checkpoint_from_trainer(trainer, &checkpoint), saves->path);
+  if (keep && saves->older == OLDER_RENEWED) {
+    unlink(saves->previous);
+    /* not every file system has links */
+    if (link(saves->path, saves->previous) != 0 && rename(saves->path, saves->previous) != 0 && errno != ENOENT)
+      die("%s: %s", saves->previous, strerror(errno));
+  }
+  must(bzd_checkpoint_write_file(checkpoint, saves->path), NULL);
   bzd_checkpoint_destroy(checkpoint);
+  if (saves->older == OLDER_GOES) unlink(saves->previous);
+  saves->older = OLDER_RENEWED;
+}
+
+/* By fingerprint_differs. */
+static const char *const made_by[4] = {"", "with other matrix kernels", "by another version of the library",
+                                       "with other matrix kernels, by another version of the library"};
+
+/* False, with the reason in text: the file is damaged and there is another to try. Dies of all else. */
+static bool open_trainer(const struct training *training, const bzd_source *source, const char *path, bool another,
+                         bzd_trainer **out, char text[512]) {
+  const char *what = NULL; /* texts about opening name the file themselves */
+  bzd_checkpoint *checkpoint;
+  bzd_status status = bzd_checkpoint_open_file(training->common.context, path, NULL, &checkpoint);
+  if (status == BZD_OK) {
+    what = path;
+    status = bzd_checkpoint_get_trainer(checkpoint, source, out);
+    bzd_checkpoint_destroy(checkpoint);
+  }
+  bool damaged = status == BZD_E_CORRUPT || status == BZD_E_FORMAT || status == BZD_E_IO;
+  if (another && damaged) return bzd_last_error(text, 512), false;
+  must(status, what);
+  return true;
+}
+
+/* NULL: there is nothing to go on with. */
+static bzd_trainer *load(const struct training *training, const bzd_source *source, struct saves *saves) {
+  const char *path = saves->path;
+  char text[512] = "it is missing";
+  bool newest = access(path, F_OK) == 0, older = access(saves->previous, F_OK) == 0;
+  bzd_trainer *trainer;
+  if (!newest && !older) return NULL;
+  if (newest && open_trainer(training, source, path, older, &trainer, text)) {
+    saves->older = OLDER_RENEWED;
+  } else {
+    saves->older = OLDER_STAYS;
+    open_trainer(training, source, saves->previous, false, &trainer, text);
+  }
   bzd_trainer_info info = {.struct_size = sizeof info};
   must(bzd_trainer_get_info(trainer, &info), NULL);
+  if (saves->older == OLDER_STAYS)
+    fprintf(stderr, "bezdist: note: %s cannot be resumed (%s); going on from %s, step %lld\n", path, text,
+            saves->previous, (long long)info.step);
   if (training->set_steps && info.steps != training->config.steps)
     die("%s: its schedule has %lld steps, --steps says %lld", path, (long long)info.steps,
         (long long)training->config.steps);
   if (info.fingerprint_differs && !training->common.quiet)
-    fprintf(stderr, "bezdist: note: %s was trained with other matrix kernels; the last bits may differ\n", path);
+    fprintf(stderr, "bezdist: note: %s was trained %s; the last bits may differ\n", path,
+            made_by[info.fingerprint_differs & 3]);
   return trainer;
+}
+
+/* To the end or the first stop; saved after every save_every steps on the way. */
+static bzd_status run(const struct training *training, bzd_trainer *trainer, struct saves *saves,
+                      struct progress *progress, bzd_trainer_info *info) {
+  const int64_t every = training->save_every;
+  *info = (bzd_trainer_info){.struct_size = sizeof *info};
+  must(bzd_trainer_get_info(trainer, info), NULL);
+  for (;;) {
+    bzd_status status = bzd_trainer_run(trainer, every > 0 ? every - info->step % every : 0, progress_show, progress);
+    must(bzd_trainer_get_info(trainer, info), NULL);
+    if (status != BZD_OK || info->step == info->steps) return status;
+    save(saves, trainer, true);
+  }
 }
 
 bzd_flow *training_run(const struct training *training, const char *title, const bzd_source *source,
                        const bzd_flow *student, const char *path) {
-  bzd_trainer *trainer;
+  struct saves saves;
+  bzd_trainer_info info;
   bzd_trainer_config config = training->config;
   config.seed = training->common.seed;
-  if (training->resume && access(path, F_OK) == 0)
-    trainer = load(training, source, path);
-  else
-    must(bzd_trainer_create(student, source, &config, &trainer), NULL);
+  saves_init(&saves, path);
+  bzd_trainer *trainer = training->resume ? load(training, source, &saves) : NULL;
+  if (!trainer) must(bzd_trainer_create(student, source, &config, &trainer), NULL);
   struct progress progress = {.title = title, .quiet = training->common.quiet, .stop_at = training->stop_at};
   if (training->losses) {
     progress.losses = fopen(training->losses, training->resume ? "a" : "w");
@@ -241,13 +344,11 @@ bzd_flow *training_run(const struct training *training, const char *title, const
     if (!training->resume) fputs("step,loss,smooth_loss,rate\n", progress.losses);
   }
   interrupt_catch();
-  bzd_status status = bzd_trainer_run(trainer, 0, progress_show, &progress);
+  bzd_status status = run(training, trainer, &saves, &progress, &info);
   progress_end(&progress);
   if (progress.losses && fclose(progress.losses) != 0) die("%s: %s", training->losses, strerror(errno));
   if (status != BZD_OK && status != BZD_E_CANCELLED) must(status, title);
-  save(trainer, path);
-  bzd_trainer_info info = {.struct_size = sizeof info};
-  must(bzd_trainer_get_info(trainer, &info), NULL);
+  save(&saves, trainer, training->save_every > 0);
   if (status == BZD_E_CANCELLED) {
     if (!training->common.quiet || interrupted()) {
       fprintf(stderr, "bezdist: stopped after step %lld of %lld, saved in %s\n", (long long)info.step,
@@ -256,6 +357,8 @@ bzd_flow *training_run(const struct training *training, const char *title, const
     }
     exit(interrupted() ? EXIT_INTERRUPTED : EXIT_DONE);
   }
+  unlink(saves.previous); /* complete: nothing is left to go on with */
+  free(saves.previous);
   bzd_flow *flow;
   must(bzd_trainer_get_flow(trainer, BZD_WEIGHTS_AUTO, &flow), NULL);
   bzd_trainer_destroy(trainer);

@@ -12,7 +12,7 @@ struct training {
   int32_t layers;
   const char *out, *losses; /* --out, --losses */
   const char *labels, *condition;
-  int64_t toy_count, stop_at;
+  int64_t toy_count, stop_at, save_every; /* save_every 0: at the end alone */
   bool resume, set_steps;
   char **argv; /* of the command, for the resume line */
 };
@@ -20,8 +20,9 @@ struct training {
 extern const struct argp training_argp; /* a child parser; its input is a struct training */
 void training_init(struct training *training, char **argv);
 
-/* Runs a training of student on source and writes the trainer to path; with --resume goes on from path where that
- * exists. After Ctrl-C or --stop-at: saves, prints how to go on, exits (130 or 0). Returns the trained flow. */
+/* Runs a training of student on source and writes the trainer to path; with --resume goes on from path where that, or
+ * path.previous, exists. After Ctrl-C or --stop-at: saves, prints how to go on, exits (130 or 0). Returns the trained
+ * flow. */
 bzd_flow *training_run(const struct training *training, const char *title, const bzd_source *source,
                        const bzd_flow *student, const char *path);
 /* A fresh flow of --net for samples of this set and condition size. */

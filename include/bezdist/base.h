@@ -123,8 +123,9 @@ BZD_API bzd_status bzd_context_config_init(bzd_context_config *config, size_t si
 BZD_API size_t bzd_context_config_size(void);
 
 /* Creates a context; config NULL = the defaults. *out is NULL on failure. Objects keep their context alive, so it may
- * be destroyed before them. Sets the matrix library up; when that does not know this CPU, one warning goes to the log.
- * Status: BZD_E_ARGUMENT (names field, value and range), BZD_E_CONFIG, BZD_E_MEMORY. Threads: any. Since 0.1. */
+ * be destroyed before them. Sets the matrix library up where it is needed; when neither that nor we have kernels for
+ * this CPU, one warning goes to the log. Status: BZD_E_ARGUMENT (names field, value and range), BZD_E_CONFIG,
+ * BZD_E_MEMORY. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_context_create(const bzd_context_config *config, bzd_context **out);
 /* Drops the caller's hold; the pool's threads are joined when the last object using it is gone. NULL is fine.
  * Threads: any, once per handle. Since 0.1. */

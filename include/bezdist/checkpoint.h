@@ -16,7 +16,7 @@ typedef struct bzd_limits {
   uint32_t reserved;    /* 0 */
   uint64_t max_file;    /* bytes of the file, default 64 GiB */
   uint64_t max_raw;     /* bytes of all tensors when decoded, default 64 GiB */
-  uint64_t max_index;   /* bytes of the index, default 64 MiB */
+  uint64_t max_index;   /* bytes of the index and of what it becomes in memory, default 64 MiB */
   int64_t max_tensors;  /* default 65536 */
   int64_t max_meta;     /* key-values, default 65536 */
 } bzd_limits;
@@ -127,6 +127,7 @@ typedef struct bzd_checkpoint_info {
   int64_t metadata; /* key-values, trainer state included */
   uint64_t raw_bytes;
   uint64_t file_bytes; /* 0 when it was built and not opened */
+  int64_t sections;    /* ancillary ones */
 } bzd_checkpoint_info;
 
 /* sizeof(bzd_checkpoint_info) in this library. Threads: any. Since 0.1. */
@@ -151,7 +152,8 @@ typedef struct bzd_tensor_info {
   int32_t reserved;
   int64_t shape[8];
   uint64_t raw_bytes;
-  uint64_t stored_bytes; /* 0 when built and not opened */
+  uint64_t stored_bytes;    /* 0 when built and not opened */
+  const char *stored_dtype; /* what the file keeps: dtype, or "bf16" of an "f32" (bzd_checkpoint_set_storage); static */
 } bzd_tensor_info;
 
 /* sizeof(bzd_tensor_info) in this library. Threads: any. Since 0.1. */
@@ -162,17 +164,63 @@ BZD_API bzd_status bzd_checkpoint_get_tensor(const bzd_checkpoint *checkpoint, i
 /* Decodes tensor i into data of cap >= raw_bytes bytes, checked. Status: BZD_E_LIMIT (cap), BZD_E_ARGUMENT,
  * BZD_E_STATE, BZD_E_CORRUPT, BZD_E_IO, BZD_E_MEMORY. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_read_tensor(const bzd_checkpoint *checkpoint, int64_t i, void *data, size_t cap);
+/* The same for rows first..first+count-1 along its leading dimension (a tensor of no dimensions has one row), cap >=
+ * count rows. Only the blocks that the rows touch are read, and their checksums compared; the checksum of the whole
+ * tensor cannot be. Status: BZD_E_LIMIT (cap), BZD_E_ARGUMENT (i, first, count), BZD_E_STATE, BZD_E_CORRUPT, BZD_E_IO,
+ * BZD_E_MEMORY. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_read_rows(const bzd_checkpoint *checkpoint, int64_t i, int64_t first, int64_t count,
+                                            void *data, size_t cap);
 /* The i-th key-value as text, in file order (metadata, then trainer state): *key lives as long as the checkpoint; the
  * value is copied to value, cut to cap with the closing NUL; either may be NULL. Status: BZD_E_ARGUMENT (i),
  * BZD_E_STATE. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_get_metadata(const bzd_checkpoint *checkpoint, int64_t i, const char **key,
                                                char *value, size_t cap);
-/* Decodes and checks every byte. Status: BZD_E_STATE, BZD_E_CORRUPT (tensor and block), BZD_E_IO, BZD_E_MEMORY.
- * Threads: shared-read. Since 0.1. */
+/* Decodes and checks every byte, on all threads of the context, without a model. Status: BZD_E_STATE, BZD_E_CORRUPT
+ * (tensor and block), BZD_E_IO, BZD_E_MEMORY. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_verify(const bzd_checkpoint *checkpoint);
 /* SHA-256 of what the model is (docs/checkpoint-format.md): 64 hex digits and a NUL into id[65]. Status: as
  * bzd_checkpoint_verify. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_content_id(const bzd_checkpoint *checkpoint, char *id);
+
+/* ---- Changing ------------------------------------------------------------------------------------------------ */
+
+/* A checkpoint, also an opened one, can be changed and written again, to the same path as well; what is not changed
+ * goes over as it is, blocks by their bytes (their checksums are compared), unknown ancillary sections included. All of
+ * these: exclusive. */
+
+/* The caller's metadata of the whole (META keys user.KEY), as bzd_flow_set_metadata of the flow inside; value NULL
+ * removes. An ensemble's members keep their own. Status: BZD_E_ARGUMENT, BZD_E_LIMIT (more than 4096 keys),
+ * BZD_E_STATE, BZD_E_MEMORY. Threads: exclusive. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_set_metadata(bzd_checkpoint *checkpoint, const char *key, const char *value);
+/* Value of such a key, *value NULL when there is none; it lives until the checkpoint or its metadata change. Status:
+ * BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_CORRUPT (it is no text). Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_find_metadata(const bzd_checkpoint *checkpoint, const char *key, const char **value);
+
+/* Ancillary sections carry the host's own bytes inside a file: no part of the model, not in the content id, kept by
+ * every program that loads and writes. Their names are four letters, the first two small (a small first letter says
+ * that readers need not know it, a small second one that the format does not define it). Sets or replaces one by a copy
+ * of size bytes; data NULL with size 0 removes it. At most 64 sections, 24 MiB in all. Status: BZD_E_ARGUMENT,
+ * BZD_E_LIMIT, BZD_E_STATE, BZD_E_MEMORY. Threads: exclusive. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_set_section(bzd_checkpoint *checkpoint, const char *name, const void *data,
+                                              size_t size);
+/* Its bytes, until the checkpoint or its sections change; *data NULL when there is none. name: four letters, the first
+ * small. Status: BZD_E_ARGUMENT, BZD_E_STATE. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_get_section(const bzd_checkpoint *checkpoint, const char *name, const void **data,
+                                              size_t *size);
+/* Name of the i-th section (info.sections) in ascending order: 4 letters and a NUL into name[5]; size may be NULL.
+ * Status: BZD_E_ARGUMENT (i, NULL), BZD_E_STATE. Threads: shared-read. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_section_at(const bzd_checkpoint *checkpoint, int64_t i, char *name, size_t *size);
+
+#define BZD_STORAGE_EXACT 0 /* float32 parameters as they are */
+#define BZD_STORAGE_BF16 1  /* as bfloat16, for export: about 40 % of the bytes, a relative error of up to 2^-8 */
+
+/* How the parameters of a flow or ensemble are stored. BF16 rounds them at once, to nearest, ties to even (NaN stays
+ * NaN): tensors, content id and flows of this checkpoint are of the rounded values from then on, as are those of the
+ * file, whose loading gives float32 again. Buffers (frequencies, scale, offset) stay exact. EXACT makes float32 of what
+ * there is. Status: BZD_E_UNSUPPORTED (BF16 for a trainer, whose resume is exact, or paths), BZD_E_NUMERIC (a number
+ * that would become infinite; nothing is changed), BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_CORRUPT, BZD_E_IO, BZD_E_MEMORY.
+ * Threads: exclusive. Since 0.1. */
+BZD_API bzd_status bzd_checkpoint_set_storage(bzd_checkpoint *checkpoint, int32_t storage);
 
 /* ---- Short forms --------------------------------------------------------------------------------------------- */
 

@@ -58,8 +58,9 @@ BZD_API bzd_status bzd_metrics_compare(const bzd_context *context, const bzd_met
                                        bzd_metrics_result *result);
 
 /* For each row of a [n, dim] the number index [n] of the nearest row of b [m, dim] and its distance [n]; either may be
- * NULL. Both sets finite, n 0..2^31, m 1..2^31. Shows memorised training data. Status: BZD_E_ARGUMENT, BZD_E_NUMERIC,
- * BZD_E_STATE (context). Threads: any. Since 0.1. */
+ * NULL. Both sets finite, n 0..2^31, m 1..2^31. Shows memorised training data. After a failure
+ * the outputs hold no meaning. Status: BZD_E_ARGUMENT, BZD_E_NUMERIC, BZD_E_STATE (context), BZD_E_MEMORY. Threads:
+ * any. Since 0.1. */
 BZD_API bzd_status bzd_metrics_nearest(const bzd_context *context, int64_t dim, int64_t n, const float *a, int64_t m,
                                        const float *b, int64_t *index, double *distance);
 

@@ -58,6 +58,9 @@ typedef struct bzd_ensemble_source_config {
                               where they are large), rms(state - curve)
                               / rms(x1 - x0), is at most this; the fitter's degree (at most 8) is the highest. 0
                               (default): the fitter's degree. Guide FIT */
+  double bend; /* of FIT: share of the fitted curve's deviation from its chord that a path keeps, 0..1: 1 the fit
+                  itself, 0 the straight line. Default 0.75: students of paths between the two are better
+                  than those of either (docs/math.md, docs/results.md) */
 } bzd_ensemble_source_config;
 
 /* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
@@ -106,7 +109,7 @@ typedef struct bzd_source_info {
   int64_t cond_dim;
   int64_t count;            /* of a pool; 0: endless */
   double nfe;               /* pool: teacher evaluations per path it cost, mean; else 0 */
-  double residual;          /* pool over an ensemble: root mean square of the fit's residual; else 0 */
+  double residual;          /* pool over an ensemble: root mean square of state - path, bend included; else 0 */
   double relative_residual; /* of the probe that chose the degree; NaN when it was given */
 } bzd_source_info;
 

@@ -26,6 +26,20 @@ extern "C" {
  * 1 / density, so that what is minimised stays that of uniform times. */
 #define BZD_TIME_LOSS_AWARE 4
 
+/* A step diverges when its loss or gradient is not finite, when the gradient's norm is above 1e18 after clipping (its
+ * square would not be finite), or when the source cannot make its batch of finite numbers (BZD_E_NUMERIC). Nothing of
+ * it is applied to weights, moments, EMA or loss-aware times, and then: STOP: the run ends with BZD_E_DIVERGED, or the
+ * source's BZD_E_NUMERIC. SKIP: the step counts, and training goes on with the next; BZD_E_DIVERGED after
+ * divergence_limit of them in a row. ROLL_BACK: weights, moments, EMA and loss-aware times go back to the snapshot, the
+ * rate is multiplied by rollback_rate from then on, and the step counts: schedule and samples go on, so that a bad
+ * batch is not met again. BZD_E_DIVERGED after divergence_limit of them. The snapshot is the start, or later the state
+ * before the last good step whose number, counted from 0, is a multiple of snapshot_every; it takes 4 floats a
+ * parameter, 3 without EMA, in memory and in a checkpoint. Adam's and EMA's corrections for the start count the updates
+ * that the weights have seen. Each skip and roll back is one warning in the context's log. */
+#define BZD_DIVERGENCE_STOP 1
+#define BZD_DIVERGENCE_SKIP 2
+#define BZD_DIVERGENCE_ROLL_BACK 3
+
 typedef struct bzd_trainer_config {
   uint32_t struct_size;   /* set by bzd_trainer_config_init */
   int32_t loss;           /* BZD_LOSS_, default MSE */
@@ -60,6 +74,10 @@ typedef struct bzd_trainer_config {
   double cond_dropout; /* fraction of rows trained without their condition, 0..1, default 0 (0.1 for guidance); without
                           conditions it does nothing */
   uint64_t seed;       /* of times and dropout, default 0 */
+  int32_t divergence;  /* BZD_DIVERGENCE_, default STOP */
+  int32_t divergence_limit; /* 1..1000000, default 10 */
+  int64_t snapshot_every;   /* 1..2^40, default 100 */
+  double rollback_rate;     /* 1e-6..1, default 0.5 */
 } bzd_trainer_config;
 
 /* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
@@ -87,17 +105,20 @@ BZD_API void bzd_trainer_destroy(bzd_trainer *trainer);
 typedef struct bzd_trainer_info {
   uint32_t struct_size; /* set by the caller */
   int32_t has_ema;
-  int64_t step;  /* done */
+  int64_t step;  /* done, those that were skipped or rolled back included */
   int64_t steps; /* of the schedule */
   int64_t batch;
   int64_t parameters;
-  int64_t work_bytes; /* activations, batch and scratch; weights, gradient, moments and EMA come on top */
-  double loss;        /* of the last step, NaN before the first */
+  int64_t work_bytes; /* activations, batch and scratch; weights, gradient, moments, EMA and snapshot come on top */
+  double loss;        /* of the last step that was applied, NaN before the first */
   double smooth_loss;
   double rate;
   double gradient_norm;
-  int32_t fingerprint_differs; /* 1: resumed from a file made with other matrix kernels: the bits may differ */
+  int32_t fingerprint_differs; /* resumed from a file made with other matrix kernels (+ 1), by another version of the
+                                  library (+ 2): the bits may differ from an uninterrupted run's */
   int32_t reserved;
+  int64_t skipped;   /* steps, by BZD_DIVERGENCE_SKIP */
+  int64_t rollbacks; /* steps, by BZD_DIVERGENCE_ROLL_BACK */
 } bzd_trainer_info;
 
 /* sizeof(bzd_trainer_info) in this library. Threads: any. Since 0.1. */
@@ -110,8 +131,8 @@ BZD_API bzd_status bzd_trainer_get_info(const bzd_trainer *trainer, bzd_trainer_
 /* Up to count more steps (0: to the end of the schedule), never beyond it; after the end it does nothing. progress (may
  * be NULL) is called after each step; non-zero stops after that step with BZD_E_CANCELLED, as does bzd_trainer_cancel.
  * A trainer that was stopped goes on where it was with the next call: the same bits as without the stop. Status:
- * BZD_E_DIVERGED (step and tensor named; nothing of that step was applied), BZD_E_ARGUMENT, BZD_E_STATE, and as
- * bzd_source_get_paths. Threads: exclusive. Since 0.1. */
+ * BZD_E_DIVERGED (step and tensor, or sample, named; nothing of that step was applied), BZD_E_ARGUMENT, BZD_E_STATE,
+ * and as bzd_source_get_paths. Threads: exclusive. Since 0.1. */
 BZD_API bzd_status bzd_trainer_run(bzd_trainer *trainer, int64_t count, bzd_progress_fn progress, void *user);
 
 /* Another source from the next step on: paths of a newer student (on-policy), pairs inverted anew. Retains it, drops

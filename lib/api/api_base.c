@@ -23,7 +23,10 @@ const char *bzd_version_string(void) { return VERSION_TEXT; }
 
 size_t bzd_build_info(char *buf, size_t cap) {
   char gemm[256], text[512];
-  bzdi_gemm_describe(gemm, sizeof gemm);
+  if (bzdi_gemm_ready())
+    bzdi_gemm_describe(gemm, sizeof gemm);
+  else
+    snprintf(gemm, sizeof gemm, "no memory to ask blis");
   snprintf(text, sizeof text, "libbezdist %s; gemm: %s; zlib %s; noise version %d", VERSION_TEXT, gemm,
            bzdi_codec_zlib_version(), BZD_NOISE_VERSION);
   return bzdi_text_copy(text, buf, buf == NULL ? 0 : cap);
@@ -55,15 +58,14 @@ bzd_status bzd_context_create(const bzd_context_config *config, bzd_context **ou
                      values.alloc == NULL ? "alloc" : "free");
   bzd_context *context;
   BZDI_TRY(bzdi_context_new(&values, &context));
-  bzd_status status = bzdi_gemm_warm(context);
-  if (status != BZD_OK) {
+  if (!bzdi_gemm_ready()) {
     bzdi_release(context);
-    return status;
+    return bzdi_fail(BZD_E_MEMORY, "context: no memory for BLIS to set itself up");
   }
-  if (bzdi_gemm_blis_is_generic()) {
+  if (bzdi_gemm_is_slow()) {
     char text[256];
     bzdi_gemm_describe(text, sizeof text);
-    bzdi_log(context, BZD_LOG_WARNING, "BLIS does not know this CPU: %s", text);
+    bzdi_log(context, BZD_LOG_WARNING, "slow matrix products, no kernels for this CPU: %s", text);
   }
   *out = context;
   return bzdi_done(BZD_OK);

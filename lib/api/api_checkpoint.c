@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-#define FIRST_CHECKPOINT_INFO 48
-#define FIRST_TENSOR_INFO 112
+#define FIRST_CHECKPOINT_INFO 56
+#define FIRST_TENSOR_INFO 120
 _Static_assert(sizeof(bzd_checkpoint_info) == FIRST_CHECKPOINT_INFO, "layout of bzd_checkpoint_info");
 _Static_assert(sizeof(bzd_tensor_info) == FIRST_TENSOR_INFO, "layout of bzd_tensor_info");
 _Static_assert((int)BZDI_ROLE_PARAMETER == BZD_ROLE_PARAMETER && (int)BZDI_ROLE_EMA == BZD_ROLE_EMA &&
@@ -178,7 +178,8 @@ bzd_status bzd_checkpoint_get_info(const bzd_checkpoint *checkpoint, bzd_checkpo
                                 .tensors = bzdi_store_tensors(store),
                                 .metadata = bzdi_store_count(store, BZDI_META) + bzdi_store_count(store, BZDI_STAT),
                                 .raw_bytes = bzdi_store_raw_bytes(store),
-                                .file_bytes = bzdi_store_file_bytes(store)};
+                                .file_bytes = bzdi_store_file_bytes(store),
+                                .sections = bzdi_store_extras(store)};
   bzdi_store_version(store, &values.version_major, &values.version_minor);
   bzdi_result_write(info, &values, sizeof values);
   return bzdi_done(BZD_OK);
@@ -195,12 +196,16 @@ static const char *dtype_name(int32_t dtype) {
   }
 }
 
-static bzd_status check_tensor(const bzd_checkpoint *checkpoint, int64_t i) {
-  BZDI_TRY(check(checkpoint));
+bzd_status bzdi_checkpoint_check_tensor(const bzd_checkpoint *checkpoint, int64_t i) {
   int64_t count = bzdi_store_tensors(checkpoint->store);
   if (i < 0 || i >= count)
     return bzdi_fail(BZD_E_ARGUMENT, "checkpoint tensor: i is %lld of %lld tensors", (long long)i, (long long)count);
   return BZD_OK;
+}
+
+static bzd_status check_tensor(const bzd_checkpoint *checkpoint, int64_t i) {
+  BZDI_TRY(check(checkpoint));
+  return bzdi_checkpoint_check_tensor(checkpoint, i);
 }
 
 bzd_status bzd_checkpoint_get_tensor(const bzd_checkpoint *checkpoint, int64_t i, bzd_tensor_info *info) {
@@ -211,6 +216,7 @@ bzd_status bzd_checkpoint_get_tensor(const bzd_checkpoint *checkpoint, int64_t i
   bzd_tensor_info values = {.role = tensor->role,
                             .name = tensor->name,
                             .dtype = dtype_name(tensor->dtype),
+                            .stored_dtype = dtype_name(tensor->stored_dtype),
                             .ndim = tensor->ndim,
                             .raw_bytes = tensor->bytes,
                             .stored_bytes = tensor->stored_bytes};

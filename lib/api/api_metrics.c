@@ -95,7 +95,7 @@ bzd_status bzd_metrics_nearest(const bzd_context *context, int64_t dim, int64_t 
   BZDI_TRY(bzdi_check_context(context));
   BZDI_TRY(check_sets("metrics nearest", dim, n, 0, a, m, 1, b));
   if (n > 0 && (index != NULL || distance != NULL)) {
-    bzdi_nearest(context, dim, (bzdi_sample){n, a}, (bzdi_sample){m, b}, index, distance);
+    BZDI_TRY(bzdi_nearest(context, dim, (bzdi_sample){n, a}, (bzdi_sample){m, b}, index, distance));
     for (int64_t i = 0; distance != NULL && i < n; i++) distance[i] = sqrt(distance[i]);
   }
   return bzdi_done(BZD_OK);

@@ -4,7 +4,7 @@
 #include "distill/source.h"
 #include "num/bernstein.h"
 
-#define FIRST_ENSEMBLE_SOURCE_CONFIG 128
+#define FIRST_ENSEMBLE_SOURCE_CONFIG 136
 #define FIRST_SOURCE_INFO 64
 _Static_assert(sizeof(bzd_ensemble_source_config) == FIRST_ENSEMBLE_SOURCE_CONFIG, "layout of its config");
 _Static_assert(sizeof(bzd_source_info) == FIRST_SOURCE_INFO, "layout of bzd_source_info");
@@ -26,7 +26,8 @@ static const bzd_ensemble_source_config defaults = {.struct_size = sizeof(bzd_en
                                                     .rtol = 1e-4,
                                                     .atol = 1e-4,
                                                     .visit_steps = 4,
-                                                    .windows = 1};
+                                                    .windows = 1,
+                                                    .bend = 0.75};
 
 bzd_status bzd_ensemble_source_config_init(bzd_ensemble_source_config *config, size_t size) {
   return bzdi_done(bzdi_config_init(NAME, config, size, &defaults, sizeof defaults, FIRST_ENSEMBLE_SOURCE_CONFIG));
@@ -69,6 +70,7 @@ static bzd_status check_parts(const bzd_ensemble_source_config *c, int32_t degre
   BZDI_TRY(bzdi_check_i64(NAME, "visit_steps", c->visit_steps, 1, 1024));
   BZDI_TRY(bzdi_check_i64(NAME, "windows", c->windows, 1, 256));
   BZDI_TRY(bzdi_check_f64(NAME, "tolerance", c->tolerance, 0.0, 1e6));
+  BZDI_TRY(bzdi_check_f64(NAME, "bend", c->bend, 0.0, 1.0));
   if (c->visitor != NULL) BZDI_TRY(bzdi_handle_check(c->visitor, BZDI_MAGIC_FLOW, "visitor", "flow"));
   if (c->windows > 1 && (c->guide != BZD_GUIDE_FIT || c->visitor != NULL))
     return bzdi_fail(BZD_E_UNSUPPORTED, "%s: %d windows do not go with %s", NAME, (int)c->windows,
@@ -132,7 +134,8 @@ bzd_status bzd_source_create_ensemble(const bzd_ensemble *ensemble, const bzd_fi
                                     .visit_steps = c.visit_steps,
                                     .visitor = c.visitor,
                                     .guides = c.guides,
-                                    .tolerance = c.tolerance};
+                                    .tolerance = c.tolerance,
+                                    .bend = c.bend};
   return bzdi_done(bzdi_source_new_ensemble(ensemble, fitter, fitter->fit, &spec, out));
 }
 

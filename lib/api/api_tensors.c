@@ -162,6 +162,7 @@ bzd_status bzd_tensors_get(const bzd_tensors *tensors, int64_t i, bzd_tensor_inf
   const bzdi_array *array = &tensors->tensors->array[i];
   bzd_tensor_info values = {.name = tensors->tensors->names.name[i],
                             .dtype = bzdi_elements[array->type].name,
+                            .stored_dtype = bzdi_elements[array->type].name,
                             .ndim = array->ndim,
                             .raw_bytes = array->bytes,
                             .stored_bytes = array->data == NULL ? array->wrap.stored : 0};

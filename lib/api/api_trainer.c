@@ -4,8 +4,8 @@
 
 #define FIRST_TRAINER_CONFIG 192
 #define FIRST_TRAINER_INFO 88
-_Static_assert(sizeof(bzd_trainer_config) == FIRST_TRAINER_CONFIG, "layout of bzd_trainer_config");
-_Static_assert(sizeof(bzd_trainer_info) == FIRST_TRAINER_INFO, "layout of bzd_trainer_info");
+_Static_assert(sizeof(bzd_trainer_config) == 216, "layout of bzd_trainer_config");
+_Static_assert(sizeof(bzd_trainer_info) == 104, "layout of bzd_trainer_info");
 _Static_assert((int)BZDI_LOSS_MSE == BZD_LOSS_MSE && (int)BZDI_LOSS_PSEUDO_HUBER == BZD_LOSS_PSEUDO_HUBER &&
                    (int)BZDI_LOSS_GRAM == BZD_LOSS_GRAM,
                "BZD_LOSS_");
@@ -13,6 +13,9 @@ _Static_assert((int)BZDI_TIME_UNIFORM == BZD_TIME_UNIFORM && (int)BZDI_TIME_U_SH
                    (int)BZDI_TIME_LOGIT_NORMAL == BZD_TIME_LOGIT_NORMAL &&
                    (int)BZDI_TIME_LOSS_AWARE == BZD_TIME_LOSS_AWARE,
                "BZD_TIME_");
+_Static_assert((int)BZDI_DIVERGENCE_STOP == BZD_DIVERGENCE_STOP && (int)BZDI_DIVERGENCE_SKIP == BZD_DIVERGENCE_SKIP &&
+                   (int)BZDI_DIVERGENCE_ROLL_BACK == BZD_DIVERGENCE_ROLL_BACK,
+               "BZD_DIVERGENCE_");
 _Static_assert((int)BZDI_USE_AUTO == BZD_WEIGHTS_AUTO && (int)BZDI_USE_RAW == BZD_WEIGHTS_RAW &&
                    (int)BZDI_USE_EMA == BZD_WEIGHTS_EMA,
                "BZD_WEIGHTS_");
@@ -36,7 +39,11 @@ static const bzd_trainer_config defaults = {.struct_size = sizeof(bzd_trainer_co
                                             .one_step = 0.75,
                                             .u_shape = 4.0,
                                             .logit_std = 1.0,
-                                            .endpoint_weight = 1.0};
+                                            .endpoint_weight = 1.0,
+                                            .divergence = BZD_DIVERGENCE_STOP,
+                                            .divergence_limit = 10,
+                                            .snapshot_every = 100,
+                                            .rollback_rate = 0.5};
 
 bzd_status bzd_trainer_config_init(bzd_trainer_config *config, size_t size) {
   return bzdi_done(bzdi_config_init(NAME, config, size, &defaults, sizeof defaults, FIRST_TRAINER_CONFIG));
@@ -76,6 +83,13 @@ static bzd_status check_optimiser(const bzd_trainer_config *c) {
   return bzdi_check_f64(NAME, "ema", c->ema, 0.0, 0.999999);
 }
 
+static bzd_status check_divergence(const bzd_trainer_config *c) {
+  BZDI_TRY(bzdi_check_i64(NAME, "divergence", c->divergence, BZD_DIVERGENCE_STOP, BZD_DIVERGENCE_ROLL_BACK));
+  BZDI_TRY(bzdi_check_i64(NAME, "divergence_limit", c->divergence_limit, 1, BZDI_MOST_DIVERGENCES));
+  BZDI_TRY(bzdi_check_i64(NAME, "snapshot_every", c->snapshot_every, 1, INT64_C(1) << 40));
+  return bzdi_check_f64(NAME, "rollback_rate", c->rollback_rate, 1e-6, 1.0);
+}
+
 static bzd_status check_objective(const bzd_trainer_config *c, int32_t kind) {
   BZDI_TRY(bzdi_check_i64(NAME, "loss", c->loss, BZD_LOSS_MSE, BZD_LOSS_GRAM));
   BZDI_TRY(bzdi_check_f64(NAME, "huber_c", c->huber_c, 0.0, 1e30));
@@ -109,6 +123,7 @@ bzd_status bzd_trainer_create(const bzd_flow *student, const bzd_source *source,
   BZDI_TRY(bzdi_config_read(NAME, config, &c, sizeof c, FIRST_TRAINER_CONFIG));
   BZDI_TRY(check_optimiser(&c));
   BZDI_TRY(check_objective(&c, student->kind));
+  BZDI_TRY(check_divergence(&c));
   if (student->net == NULL) return bzdi_fail(BZD_E_UNSUPPORTED, "student: a callback flow has no weights to train");
   if (c.warmup == -1) c.warmup = c.steps / 10 < 100 ? c.steps / 10 : 100;
   bzdi_trainer_config values = {.adam = {.rate = c.rate,
@@ -121,6 +136,10 @@ bzd_status bzd_trainer_create(const bzd_flow *student, const bzd_source *source,
                                          .weight_decay = c.weight_decay,
                                          .clip = c.clip,
                                          .ema = c.ema},
+                                .divergence = {.policy = c.divergence,
+                                               .limit = c.divergence_limit,
+                                               .snapshot_every = c.snapshot_every,
+                                               .rollback_rate = c.rollback_rate},
                                 .batch = c.batch,
                                 .loss = c.loss,
                                 .time = {.kind = c.time,
@@ -160,7 +179,9 @@ bzd_status bzd_trainer_get_info(const bzd_trainer *trainer, bzd_trainer_info *in
                              .smooth_loss = trainer->smooth_loss,
                              .rate = trainer->rate,
                              .gradient_norm = trainer->norm,
-                             .fingerprint_differs = trainer->fingerprint_differs};
+                             .fingerprint_differs = trainer->fingerprint_differs,
+                             .skipped = trainer->skipped,
+                             .rollbacks = trainer->rollbacks};
   bzdi_result_write(info, &values, sizeof values);
   return bzdi_done(BZD_OK);
 }
@@ -171,13 +192,13 @@ bzd_status bzd_trainer_run(bzd_trainer *trainer, int64_t count, bzd_progress_fn 
   return bzdi_done(bzdi_trainer_run(trainer, count, progress, user));
 }
 
-/* Signal-safe: no text, one store. */
 bzd_status bzd_trainer_set_source(bzd_trainer *trainer, const bzd_source *source) {
   BZDI_TRY(check(trainer));
   BZDI_TRY(bzdi_handle_check(source, BZDI_MAGIC_SOURCE, "source", "source"));
   return bzdi_done(bzdi_trainer_set_source(trainer, source));
 }
 
+/* Signal-safe: no text, one store. */
 void bzd_trainer_cancel(bzd_trainer *trainer) {
   if (trainer != NULL && trainer->handle.magic == BZDI_MAGIC_TRAINER) atomic_store(&trainer->cancel, 1);
 }

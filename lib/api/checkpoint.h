@@ -18,5 +18,7 @@ struct bzd_checkpoint {
 bzd_status bzdi_checkpoint_new(const bzd_context *context, bzd_checkpoint **out);
 /* Sets kind from the opened store. */
 bzd_status bzdi_checkpoint_read_kind(bzd_checkpoint *checkpoint);
+/* i is one of its tensors. */
+bzd_status bzdi_checkpoint_check_tensor(const bzd_checkpoint *checkpoint, int64_t i);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define ALIGN 64
+enum { ALIGN = BZDI_ALLOC_HEADER };
 
 /* Stands in the 64 bytes before every block. */
 struct header {

@@ -6,6 +6,8 @@
 
 #include <bezdist/base.h>
 
+enum { BZDI_ALLOC_HEADER = 64 }; /* bytes of each block before those that were asked for */
+
 /* count * size bytes, zeroed; at least one byte. NULL on overflow or refusal; sets no text. */
 void *bzdi_calloc(const bzd_context *context, size_t count, size_t size);
 /* The same, not zeroed. */

@@ -1,23 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* sched_getaffinity */
+#define _GNU_SOURCE /* sched_getaffinity, madvise */
 #include "base/context.h"
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/task.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define MOST_THREADS 256
 
+/* Asks for huge pages inside a large block of ours: without them half of the time to load a model goes into its first
+ * touch. A wish; where it is not heard nothing is lost. */
+static void wish_huge(void *block, size_t size) {
+#if defined(MADV_HUGEPAGE)
+  enum { HUGE_PAGE = 2 << 20 };
+  uintptr_t start = ((uintptr_t)block + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+  uintptr_t end = ((uintptr_t)block + size) / HUGE_PAGE * HUGE_PAGE;
+  int error = errno;
+  if (end > start) madvise((void *)start, end - start, MADV_HUGEPAGE);
+  errno = error;
+#else
+  (void)block, (void)size;
+#endif
+}
+
 static void *libc_alloc(void *user, size_t size, size_t align) {
   void *block;
   (void)user;
-  return posix_memalign(&block, align, size) == 0 ? block : NULL;
+  if (posix_memalign(&block, align, size) != 0) return NULL;
+  if (size >= (size_t)4 << 20) wish_huge(block, size);
+  return block;
 }
 
 static void libc_free(void *user, void *block, size_t size, size_t align) {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 
+#include "base/local.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define TEXT_BYTES 512
 
-static _Thread_local char error_text[TEXT_BYTES];
+static BZDI_THREAD_LOCAL char error_text[TEXT_BYTES];
 
 bzd_status bzdi_fail(bzd_status status, const char *format, ...) {
   char text[TEXT_BYTES]; /* apart, because the arguments may point into the old text */

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/context.h"
+#include "base/local.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -63,7 +64,7 @@ struct bzdi_pool {
 };
 
 /* Slot of the piece this thread is in, plus one; 0 outside. */
-static _Thread_local int32_t inside;
+static BZDI_THREAD_LOCAL int32_t inside;
 
 static void relax(void) {
 #if defined(__x86_64__)

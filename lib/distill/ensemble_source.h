@@ -11,7 +11,7 @@ typedef struct bzdi_ensemble_source {
   bzd_ensemble *ensemble;
   void *fitter; /* the handle that owns the fit asked for */
   const bzdi_fit *fit;
-  bzdi_fit *own_fit; /* when the degree was chosen */
+  bzdi_fit *own_fit; /* when the degree was chosen, or paths bend less than the fit */
   bzd_data *start, *real;
   bzd_flow *visitor, *guide[2];
   bzdi_ensemble_source_spec spec;

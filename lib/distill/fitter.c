@@ -24,7 +24,7 @@ bzd_status bzdi_fitter_new(const bzd_context *context, int32_t degree, int32_t n
     times = equal;
   }
   if (status == BZD_OK)
-    status = bzdi_fit_new(fitter->handle.context, degree, nodes, times, weights, ridge, &fitter->fit);
+    status = bzdi_fit_new(fitter->handle.context, degree, nodes, times, weights, ridge, 1.0, &fitter->fit);
   bzdi_free(context, equal);
   if (status == BZD_OK)
     *out = fitter;

@@ -33,7 +33,6 @@ static size_t carve(const bzdi_pool_source *s, void *block, bzdi_window *out) {
   out->paths = bzdi_arena_take(&arena, rows * (size_t)(s->source.degree + 1) * dim, sizeof(float));
   out->cond = cond_dim > 0 ? bzdi_arena_take(&arena, rows * cond_dim, sizeof(float)) : NULL;
   out->span = s->source.spans ? bzdi_arena_take(&arena, rows * 2, sizeof(float)) : NULL;
-  out->room = bzdi_arena_take(&arena, bzdi_store_room(), 1);
   out->block = block;
   return arena.used;
 }
@@ -43,7 +42,7 @@ bzd_status bzdi_pool_take(const bzdi_pool_source *s, int64_t window, bzdi_window
   if (!s->load) {
     int64_t at = window * s->plan.window, row = (s->source.degree + 1) * s->source.item.dim;
     *out = (bzdi_window){s->paths + at * row, s->cond ? s->cond + at * s->source.item.cond_dim : NULL,
-                         s->span ? s->span + 2 * at : NULL, NULL, NULL};
+                         s->span ? s->span + 2 * at : NULL, NULL};
     return BZD_OK;
   }
   const bzd_context *context = s->source.handle.context;

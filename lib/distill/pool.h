@@ -13,7 +13,6 @@ typedef struct bzdi_pool_source bzdi_pool_source;
 
 typedef struct bzdi_window {
   float *paths, *cond, *span; /* [rows, degree+1, dim], [rows, cond_dim] or NULL, [rows, 2] or NULL */
-  void *room;                 /* bzdi_store_room() bytes; NULL in memory */
   void *block;                /* to be given back; NULL in memory */
 } bzdi_window;
 

@@ -11,11 +11,10 @@
 
 /* ---- One window ---------------------------------------------------------------------------------------------- */
 
-static bzd_status read_floats(const bzdi_store *store, int64_t window, const char *part, void *room, int64_t count,
-                              float *values) {
+static bzd_status read_floats(const bzdi_store *store, int64_t window, const char *part, int64_t count, float *values) {
   char name[64];
   snprintf(name, sizeof name, BZDI_POOL_TENSOR, (long long)window, part);
-  BZDI_TRY(bzdi_store_read_in(store, bzdi_store_find(store, name, BZDI_ROLE_PATHS), room, values));
+  BZDI_TRY(bzdi_store_read(store, bzdi_store_find(store, name, BZDI_ROLE_PATHS), values));
   for (int64_t i = 0; i < count; i++)
     if (!isfinite(values[i]))
       return bzdi_fail(BZD_E_CORRUPT, "tensor %s: element %lld is %g, expected finite", name, (long long)i,
@@ -31,7 +30,7 @@ static bzd_status read_paths(const bzdi_pool_source *s, const bzdi_store *store,
   int64_t dim = s->source.item.dim, rows = bzdi_pool_rows(s, window), row = (s->source.degree + !noise) * dim;
   int64_t first = s->plan.first + window * s->plan.window;
   float *at = out->paths + (noise ? rows * dim : 0);
-  BZDI_TRY(read_floats(store, window, "paths", out->room, rows * row, at));
+  BZDI_TRY(read_floats(store, window, "paths", rows * row, at));
   for (int64_t r = 0; noise && r < rows; r++) {
     float *path = out->paths + r * (row + dim);
     memmove(path + dim, at + r * row, (size_t)row * sizeof *path);
@@ -45,9 +44,9 @@ static bzd_status read_window(const bzdi_pool_source *s, const bzdi_store *store
                               const bzdi_window *out) {
   int64_t rows = bzdi_pool_rows(s, window);
   BZDI_TRY(read_paths(s, store, window, out));
-  if (out->cond) BZDI_TRY(read_floats(store, window, "cond", out->room, rows * s->source.item.cond_dim, out->cond));
+  if (out->cond) BZDI_TRY(read_floats(store, window, "cond", rows * s->source.item.cond_dim, out->cond));
   if (!out->span) return BZD_OK;
-  BZDI_TRY(read_floats(store, window, "span", out->room, rows * 2, out->span));
+  BZDI_TRY(read_floats(store, window, "span", rows * 2, out->span));
   for (int64_t r = 0; r < rows; r++) {
     float start = out->span[2 * r], end = out->span[2 * r + 1];
     if (!(start >= 0 && start < end && end <= 1))

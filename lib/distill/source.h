@@ -75,6 +75,7 @@ typedef struct bzdi_ensemble_source_spec { /* values checked by the caller, shap
   const bzd_flow *visitor;       /* NULL: none */
   const bzd_flow *const *guides; /* degree - 1 flows whose ends are the guides; NULL: states of the trajectory */
   double tolerance;              /* > 0: the degree is chosen, the fit's is the highest */
+  double bend;                   /* of FIT: share of the deviation from the chord that is kept, 0..1 */
 } bzdi_ensemble_source_spec;
 
 /* fit is the fitter's; the handle `fitter` that owns it is retained. */

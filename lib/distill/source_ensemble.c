@@ -124,12 +124,19 @@ static bzd_status plan(ensemble_source *s) {
 static bzd_status choose_degree(ensemble_source *s) {
   int32_t degree;
   BZDI_TRY(bzdi_trajectory_degree(s, s->fit, s->spec.tolerance, &degree, &s->relative_residual));
-  if (degree == s->source.degree) return BZD_OK;
-  BZDI_TRY(bzdi_fit_new(s->source.handle.context, degree, s->fit->nodes, s->fit->times, s->fit->weights, s->fit->ridge,
-                        &s->own_fit));
-  s->fit = s->own_fit;
   s->source.degree = degree;
   return plan(s);
+}
+
+/* The fit that is asked for, of the degree that was chosen, bent less. */
+static bzd_status own_fit(ensemble_source *s) {
+  const bzdi_fit *asked = s->fit;
+  int32_t degree = s->source.degree;
+  if (degree == asked->degree && (s->spec.bend == 1 || degree == 1 || s->spec.guide != BZDI_GUIDE_FIT)) return BZD_OK;
+  BZDI_TRY(bzdi_fit_new(s->source.handle.context, degree, asked->nodes, asked->times, asked->weights, asked->ridge,
+                        s->spec.bend, &s->own_fit));
+  s->fit = s->own_fit;
+  return BZD_OK;
 }
 
 static void *retained(const void *object) { return object ? bzdi_retain(object) : NULL; }
@@ -174,6 +181,7 @@ bzd_status bzdi_source_new_ensemble(const bzd_ensemble *ensemble, const void *fi
   s->spec.cond = NULL;
   s->spec.guides = NULL;
   if (status == BZD_OK && spec->tolerance > 0) status = choose_degree(s);
+  if (status == BZD_OK) status = own_fit(s);
   if (status != BZD_OK) {
     bzdi_release(s);
     return status;

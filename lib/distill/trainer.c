@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The training loop: batch, targets, forward, loss, backward, optimiser. Everything is checked to be finite before
- * anything is applied. */
+ * anything is applied; what is done when it is not is divergence.c's. */
 #include "distill/trainer.h"
 
 #include "base/clock.h"
@@ -59,7 +59,9 @@ static size_t carve(const bzd_trainer *trainer, const bzd_source *source, void *
 static void drop(void *self) {
   bzd_trainer *trainer = self;
   const bzd_context *context = trainer->handle.context;
-  float *arrays[] = {trainer->weights, trainer->grad, trainer->moment1, trainer->moment2, trainer->ema};
+  bzdi_snapshot *kept = &trainer->snapshot;
+  float *arrays[] = {trainer->weights, trainer->grad, trainer->moment1, trainer->moment2, trainer->ema,
+                     kept->weights,    kept->moment1, kept->moment2,    kept->ema};
   for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) bzdi_free(context, arrays[i]);
   bzdi_free(context, trainer->work);
   bzdi_item_clear(context, &trainer->item);
@@ -81,6 +83,22 @@ static bzd_status check_source(const bzd_trainer *trainer, const bzd_source *sou
   return BZD_OK;
 }
 
+/* Room for the snapshot, which is the state of the start until a later one is kept. */
+static bzd_status take_snapshot(bzd_trainer *trainer) {
+  const bzd_context *context = trainer->handle.context;
+  bzdi_snapshot *kept = &trainer->snapshot;
+  size_t count = (size_t)trainer->net->count;
+  kept->weights = bzdi_malloc(context, count, sizeof(float));
+  kept->moment1 = bzdi_calloc(context, count, sizeof(float));
+  kept->moment2 = bzdi_calloc(context, count, sizeof(float));
+  kept->ema = trainer->ema ? bzdi_malloc(context, count, sizeof(float)) : NULL;
+  if (!kept->weights || !kept->moment1 || !kept->moment2 || (trainer->ema && !kept->ema))
+    return bzdi_no_memory("trainer snapshot", 4 * count, sizeof(float));
+  memcpy(kept->weights, trainer->weights, count * sizeof(float));
+  if (kept->ema) memcpy(kept->ema, trainer->weights, count * sizeof(float));
+  return BZD_OK;
+}
+
 static bzd_status take_memory(bzd_trainer *trainer, const float *weights) {
   const bzd_context *context = trainer->handle.context;
   size_t count = (size_t)trainer->net->count;
@@ -97,7 +115,7 @@ static bzd_status take_memory(bzd_trainer *trainer, const float *weights) {
     return bzdi_no_memory("trainer", 5 * count * sizeof(float) + trainer->work_bytes, 1);
   memcpy(trainer->weights, weights, count * sizeof(float));
   if (trainer->ema) memcpy(trainer->ema, weights, count * sizeof(float));
-  return BZD_OK;
+  return trainer->config.divergence.policy == BZDI_DIVERGENCE_ROLL_BACK ? take_snapshot(trainer) : BZD_OK;
 }
 
 bzd_status bzdi_trainer_new_net(const bzd_context *context, const bzdi_flow_shape *shape, const float *weights,
@@ -115,6 +133,7 @@ bzd_status bzdi_trainer_new_net(const bzd_context *context, const bzdi_flow_shap
   trainer->source = bzdi_retain(source);
   trainer->loss = NAN;
   trainer->smooth_loss = NAN;
+  trainer->rate_scale = 1;
   bzdi_objective_set(&trainer->objective, config->loss, trainer->config.huber_c, (int32_t)shape->net->heads,
                      shape->item.dim, config->endpoint_weight);
   bzd_status status = bzdi_item_copy(context, &shape->item, &trainer->item);
@@ -224,18 +243,11 @@ static bzd_status make_batch(const bzd_trainer *trainer, const bzd_source *sourc
   return BZD_OK;
 }
 
-/* Names the first tensor whose gradient is not finite. */
-static bzd_status diverged(const bzd_trainer *trainer, double loss) {
-  long long step = (long long)trainer->step + 1;
-  if (!isfinite(loss)) return bzdi_fail(BZD_E_DIVERGED, "step %lld: the loss is %g; nothing was applied", step, loss);
-  for (int32_t i = 0; i < trainer->net->params; i++) {
-    const bzdi_param *param = &trainer->net->param[i];
-    for (int64_t k = 0; k < param->count; k++)
-      if (!isfinite(trainer->grad[param->offset + k]))
-        return bzdi_fail(BZD_E_DIVERGED, "step %lld: gradient of %s, element %lld is %g; nothing was applied", step,
-                         param->name, (long long)k, (double)trainer->grad[param->offset + k]);
-  }
-  return bzdi_fail(BZD_E_DIVERGED, "step %lld: the gradient's norm is not finite; nothing was applied", step);
+/* The first row whose error is not finite; gradient [n, width] is that of the loss. */
+static int64_t bad_sample(const bzdi_rows *rows, int64_t width, const float *gradient, const int64_t *index) {
+  for (int64_t i = 0; i < rows->n * width; i++)
+    if (!isfinite(gradient[i])) return index[i / width];
+  return -1;
 }
 
 static bzd_status one_step(bzd_trainer *trainer) {
@@ -245,30 +257,34 @@ static bzd_status one_step(bzd_trainer *trainer) {
   bzdi_rows rows;
   work w;
   carve(trainer, trainer->source, trainer->work, &w);
-  BZDI_TRY(make_batch(trainer, trainer->source, trainer->step * config->batch, config->batch, &w, &rows));
+  bzd_status made = make_batch(trainer, trainer->source, trainer->step * config->batch, config->batch, &w, &rows);
+  if (made != BZD_OK) return made == BZD_E_NUMERIC ? bzdi_trainer_bad_batch(trainer) : made;
   net->kind->forward(net, trainer->weights, &rows, w.out, w.net);
   double loss = 0;
   if (config->consistency > 0)
     loss = config->consistency *
            bzdi_consistency_error(net, trainer->weights, config->seed, w.index, &rows, w.out, &w.consistency);
   loss += bzdi_loss(context, &trainer->objective, rows.n, w.out, w.target, w.weight, w.step, w.row_loss, w.out);
-  if (!isfinite(loss)) return diverged(trainer, loss);
+  if (!isfinite(loss))
+    return bzdi_trainer_diverged(trainer, 1, loss, 0, bad_sample(&rows, net->heads * net->dim, w.out, w.index));
   if (config->consistency > 0) bzdi_consistency_gradient(net, config->consistency, &rows, &w.consistency, w.out);
   net->kind->backward(net, trainer->weights, &rows, w.out, trainer->grad, w.net);
   double norm = bzdi_adam_norm(context, net->count, trainer->grad);
-  if (!isfinite(norm)) return diverged(trainer, loss);
-  int64_t k = ++trainer->step;
-  bzdi_adam_step(context, &config->adam, k, norm, net->count, trainer->grad, trainer->weights, trainer->moment1,
-                 trainer->moment2, trainer->ema);
+  if (!bzdi_adam_takes(&config->adam, norm)) return bzdi_trainer_diverged(trainer, 0, loss, norm, -1);
+  bzdi_trainer_snapshot(trainer);
+  trainer->step++;
+  trainer->updates++;
+  trainer->skipped_in_row = 0;
+  trainer->loss = loss;
+  trainer->norm = norm;
+  trainer->smooth_sum = 0.99 * trainer->smooth_sum + 0.01 * loss;
+  bzdi_trainer_derive(trainer);
+  bzdi_adam_step(context, &config->adam, trainer->updates, trainer->rate, norm, net->count, trainer->grad,
+                 trainer->weights, trainer->moment1, trainer->moment2, trainer->ema);
   if (w.row_loss) {
     if (w.span) from_span(rows.n, w.span, w.t);
     bzdi_times_learn(&trainer->seen, rows.n, w.t, w.row_loss);
   }
-  trainer->loss = loss;
-  trainer->norm = norm;
-  trainer->rate = bzdi_adam_rate(&config->adam, k);
-  trainer->smooth_sum = 0.99 * trainer->smooth_sum + 0.01 * loss;
-  trainer->smooth_loss = trainer->smooth_sum / (1 - pow(0.99, (double)k));
   return BZD_OK;
 }
 

@@ -369,7 +369,8 @@ static bzd_status relative_residual(const self *s, const bzdi_fit *most, int32_t
                                     double *relative) {
   int64_t dim = s->source.item.dim, block = w->rows * dim;
   bzdi_fit *fit;
-  BZDI_TRY(bzdi_fit_new(s->source.handle.context, degree, most->nodes, most->times, most->weights, most->ridge, &fit));
+  BZDI_TRY(
+      bzdi_fit_new(s->source.handle.context, degree, most->nodes, most->times, most->weights, most->ridge, 1.0, &fit));
   double residual = 0, chord = 0;
   for (int32_t window = 0; window < s->spec.windows; window++) {
     const float *start = w->states + window * (s->nodes - 1) * block, *end = start + (s->nodes - 1) * block;

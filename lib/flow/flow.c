@@ -18,8 +18,6 @@ static void drop(void *self) {
   bzdi_free(context, flow->weights);
   bzdi_free(context, flow->packed);
   bzdi_release(flow->net);
-  if (flow->lock) pthread_mutex_destroy(flow->lock);
-  bzdi_free(context, flow->lock);
 }
 
 static bzd_status begin(const bzd_context *context, int32_t kind, int32_t degree, const bzdi_item *item,
@@ -37,11 +35,11 @@ static bzd_status begin(const bzd_context *context, int32_t kind, int32_t degree
   return BZD_OK;
 }
 
-/* Takes net over (retained by the caller for it), makes room for weights. */
-static bzd_status attach(bzd_flow *flow, bzdi_net *net) {
+/* Takes net over (retained by the caller for it), makes room for weights, unless they are given. */
+static bzd_status attach(bzd_flow *flow, bzdi_net *net, float *weights) {
   const bzd_context *context = flow->handle.context;
   flow->net = net;
-  flow->weights = bzdi_malloc(context, (size_t)net->count, sizeof(float));
+  flow->weights = weights ? weights : bzdi_malloc(context, (size_t)net->count, sizeof(float));
   flow->packed = bzdi_malloc(context, net->kind->packed_floats(net), sizeof(float));
   return flow->weights && flow->packed ? BZD_OK : bzdi_no_memory("weights", 2 * (size_t)net->count, sizeof(float));
 }
@@ -70,7 +68,7 @@ bzd_status bzdi_flow_new(const bzd_context *context, const bzdi_flow_spec *spec,
                          .time_features = spec->time_features};
   BZDI_TRY(begin(context, spec->kind, spec->degree, &spec->item, &flow));
   bzd_status status = bzdi_mlp_new(context, &shape, &net);
-  if (status == BZD_OK) status = attach(flow, net);
+  if (status == BZD_OK) status = attach(flow, net, NULL);
   if (status == BZD_OK) net->kind->init(net, spec->seed, flow->weights);
   return finish(flow, status, out);
 }
@@ -79,16 +77,29 @@ bzdi_flow_shape bzdi_flow_shape_of(const bzd_flow *flow) {
   return (bzdi_flow_shape){flow->kind, flow->degree, flow->generation, flow->item, flow->meta, flow->net};
 }
 
-bzd_status bzdi_flow_new_net(const bzd_context *context, const bzdi_flow_shape *shape, const float *weights,
-                             bzd_flow **out) {
+bzd_status bzdi_flow_new_owning(const bzd_context *context, const bzdi_flow_shape *shape, float *weights,
+                                bzd_flow **out) {
   bzd_flow *flow = NULL;
   *out = NULL;
-  BZDI_TRY(begin(context, shape->kind, shape->degree, &shape->item, &flow));
+  bzd_status status = begin(context, shape->kind, shape->degree, &shape->item, &flow);
+  if (status != BZD_OK) {
+    bzdi_free(context, weights);
+    return status;
+  }
   flow->generation = shape->generation;
-  bzd_status status = attach(flow, bzdi_retain(shape->net));
+  status = attach(flow, bzdi_retain(shape->net), weights);
   if (status == BZD_OK) status = bzdi_meta_copy(context, &shape->meta, &flow->meta);
-  if (status == BZD_OK) memcpy(flow->weights, weights, (size_t)shape->net->count * sizeof(float));
   return finish(flow, status, out);
+}
+
+bzd_status bzdi_flow_new_net(const bzd_context *context, const bzdi_flow_shape *shape, const float *weights,
+                             bzd_flow **out) {
+  size_t count = (size_t)shape->net->count;
+  float *copy = bzdi_malloc(context, count, sizeof *copy);
+  *out = NULL;
+  if (!copy) return bzdi_no_memory("weights", count, sizeof *copy);
+  memcpy(copy, weights, count * sizeof *copy);
+  return bzdi_flow_new_owning(context, shape, copy, out);
 }
 
 bzd_status bzdi_flow_new_from(const bzd_flow *teacher, int32_t kind, int32_t degree, bzd_flow **out) {
@@ -99,7 +110,7 @@ bzd_status bzdi_flow_new_from(const bzd_flow *teacher, int32_t kind, int32_t deg
   BZDI_TRY(begin(context, kind, degree, &teacher->item, &flow));
   flow->generation = teacher->generation;
   bzd_status status = bzdi_mlp_with_heads(teacher->net, bzdi_flow_heads(kind, degree), &net);
-  if (status == BZD_OK) status = attach(flow, net);
+  if (status == BZD_OK) status = attach(flow, net, NULL);
   if (status == BZD_OK) {
     if (net->heads == teacher->net->heads && kind == teacher->kind)
       memcpy(flow->weights, teacher->weights, (size_t)net->count * sizeof(float));
@@ -118,14 +129,7 @@ bzd_status bzdi_flow_new_callback(const bzd_context *context, const bzdi_item *i
   flow->fn = fn;
   flow->fn_user = user;
   flow->serialise = serialise;
-  if (serialise) {
-    flow->lock = bzdi_calloc(context, 1, sizeof *flow->lock);
-    if (!flow->lock) {
-      bzdi_release(flow);
-      return bzdi_no_memory("callback flow", 1, sizeof *flow->lock);
-    }
-    pthread_mutex_init(flow->lock, NULL);
-  }
+  atomic_init(&flow->inside, 0);
   *out = flow;
   return BZD_OK;
 }

@@ -8,7 +8,7 @@
 #include "flow/meta.h"
 #include "net/net.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 
 /* The values of BZD_FLOW_ in flow.h; compared by the api layer's static asserts. */
 enum { BZDI_FLOW_VELOCITY = 1, BZDI_FLOW_CONTROL = 2, BZDI_FLOW_ENDPOINT = 3, BZDI_FLOW_CALLBACK = 4 };
@@ -34,8 +34,8 @@ struct bzd_flow {
   bzd_velocity_fn fn;
   void *fn_user;
   int serialise;
-  pthread_mutex_t *lock; /* of a serialised callback */
-  bzdi_cache cache;      /* workspace of velocity, curve and the samplers */
+  _Atomic(int64_t) inside; /* of a serialised callback: the process one of whose threads is in it, or 0 */
+  bzdi_cache cache;        /* workspace of velocity, curve and the samplers */
 };
 
 #define BZDI_MAGIC_FLOW 0x574C4642u
@@ -61,6 +61,9 @@ bzdi_flow_shape bzdi_flow_shape_of(const bzd_flow *flow); /* borrowed */
 /* Retains net, copies item, meta and weights: what snapshots and loads use. */
 bzd_status bzdi_flow_new_net(const bzd_context *context, const bzdi_flow_shape *shape, const float *weights,
                              bzd_flow **out);
+/* The same, taking weights (bzdi_malloc) over, also when it fails. */
+bzd_status bzdi_flow_new_owning(const bzd_context *context, const bzdi_flow_shape *shape, float *weights,
+                                bzd_flow **out);
 bzd_status bzdi_flow_new_from(const bzd_flow *teacher, int32_t kind, int32_t degree, bzd_flow **out);
 /* weights changed: pack again. */
 void bzdi_flow_repack(bzd_flow *flow);

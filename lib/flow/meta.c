@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_KEY = 63, MOST_VALUE = 65535, MOST_PAIRS = 4096 };
+enum { MOST_KEY = 63, MOST_VALUE = 65535 };
 
 static int good_character(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
@@ -21,6 +21,17 @@ static bzd_status check_key(const char *key) {
   for (size_t i = 0; i < length; i++)
     if (!good_character(key[i]))
       return bzdi_fail(BZD_E_ARGUMENT, "metadata key '%s': byte %zu is not one of A-Z a-z 0-9 _ . -", key, i);
+  return BZD_OK;
+}
+
+bzd_status bzdi_meta_check(const char *key, const char *value) {
+  BZDI_TRY(check_key(key));
+  if (!value) return BZD_OK;
+  if (strlen(value) > MOST_VALUE)
+    return bzdi_fail(BZD_E_ARGUMENT, "metadata '%s': value has %zu bytes, expected at most %d", key, strlen(value),
+                     MOST_VALUE);
+  if (!bzdi_is_utf8((const unsigned char *)value, strlen(value)))
+    return bzdi_fail(BZD_E_ARGUMENT, "metadata '%s': value is not UTF-8", key);
   return BZD_OK;
 }
 
@@ -85,18 +96,14 @@ static void remove_at(const bzd_context *context, bzdi_meta *meta, int64_t i) {
 
 bzd_status bzdi_meta_set(const bzd_context *context, bzdi_meta *meta, const char *key, const char *value) {
   int found;
-  BZDI_TRY(check_key(key));
+  BZDI_TRY(bzdi_meta_check(key, value));
   int64_t i = find(meta, key, &found);
   if (!value) {
     if (found) remove_at(context, meta, i);
     return BZD_OK;
   }
-  if (strlen(value) > MOST_VALUE)
-    return bzdi_fail(BZD_E_ARGUMENT, "metadata '%s': value has %zu bytes, expected at most %d", key, strlen(value),
-                     MOST_VALUE);
-  if (!bzdi_is_utf8((const unsigned char *)value, strlen(value)))
-    return bzdi_fail(BZD_E_ARGUMENT, "metadata '%s': value is not UTF-8", key);
-  if (!found && meta->count == MOST_PAIRS) return bzdi_fail(BZD_E_LIMIT, "metadata: %d keys are the most", MOST_PAIRS);
+  if (!found && meta->count == BZDI_MOST_META)
+    return bzdi_fail(BZD_E_LIMIT, "metadata: %d keys are the most", BZDI_MOST_META);
   if (!found) BZDI_TRY(grow(context, meta));
   char *new_value = copy_text(context, value), *new_key = found ? NULL : copy_text(context, key);
   if (!new_value || (!found && !new_key)) {

@@ -10,6 +10,9 @@ typedef struct bzdi_meta {
   char **key, **value;
 } bzdi_meta;
 
+enum { BZDI_MOST_META = 4096 }; /* keys */
+/* Whether a key and a value (NULL: none) may be, as flow.h says. */
+bzd_status bzdi_meta_check(const char *key, const char *value);
 /* value NULL removes. Checks of length and characters as flow.h says. */
 bzd_status bzdi_meta_set(const bzd_context *context, bzdi_meta *meta, const char *key, const char *value);
 const char *bzdi_meta_get(const bzdi_meta *meta, const char *key); /* NULL: none */

@@ -4,7 +4,10 @@
 #include "flow/flow.h"
 
 #include <math.h>
+#include <sched.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 /* Rows of a block: activations of two layers of 48 rows stay in a core's cache up to a width of about 2000, and a
  * weight is read once for 8 tiles of 6 rows. The host's code gets as many rows at once as memory reasonably allows. */
@@ -67,6 +70,23 @@ static size_t callback_work(const bzdi_field *field, int64_t n) {
   return 0;
 }
 
+/* One thread at a time. The process that is in there is named, so that a child of fork need not wait for a thread of
+ * its parent, which it does not have. */
+static void enter(const bzd_flow *flow) {
+  _Atomic(int64_t) *inside = &((bzd_flow *)(uintptr_t)flow)->inside;
+  const int64_t here = getpid();
+  for (int tries = 0;; tries++) {
+    int64_t other = atomic_load(inside);
+    if (other != here && atomic_compare_exchange_strong(inside, &other, here)) return;
+    if (tries < 100)
+      sched_yield();
+    else
+      nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+  }
+}
+
+static void leave(const bzd_flow *flow) { atomic_store(&((bzd_flow *)(uintptr_t)flow)->inside, 0); }
+
 static bzd_status callback_velocity(const bzdi_field *field, const bzdi_eval *eval, float *v, void *work) {
   const bzd_flow *flow = field->self;
   (void)work;
@@ -75,9 +95,9 @@ static bzd_status callback_velocity(const bzdi_field *field, const bzdi_eval *ev
   if (field->guidance != 1.0)
     return bzdi_fail(BZD_E_UNSUPPORTED, "callback flow: guidance is %g, only 1 is offered: it has no null condition",
                      field->guidance);
-  if (flow->lock) pthread_mutex_lock(flow->lock);
+  if (flow->serialise) enter(flow);
   int32_t stop = flow->fn(flow->fn_user, eval->n, field->dim, eval->x, eval->t, field->cond_dim, eval->cond, v);
-  if (flow->lock) pthread_mutex_unlock(flow->lock);
+  if (flow->serialise) leave(flow);
   if (stop != 0) return bzdi_fail(BZD_E_CANCELLED, "velocity callback returned %d", (int)stop);
   for (int64_t i = 0; i < eval->n * field->dim; i++)
     if (!isfinite(v[i]))

@@ -42,6 +42,14 @@ double bzdi_adam_norm(const bzd_context *context, int64_t count, const float *gr
   return sqrt(total);
 }
 
+static double clip_scale(const bzdi_adam_config *config, double norm) {
+  return config->clip > 0 && norm > config->clip ? config->clip / norm : 1;
+}
+
+int bzdi_adam_takes(const bzdi_adam_config *config, double norm) {
+  return isfinite(norm) && clip_scale(config, norm) * norm <= BZDI_LARGEST_GRADIENT;
+}
+
 typedef struct step_job {
   bzdi_adam adam;
   int64_t count;
@@ -57,11 +65,11 @@ static void step_task(void *arg, int64_t i, int32_t slot) {
                 job->ema ? job->ema + first : NULL);
 }
 
-void bzdi_adam_step(const bzd_context *context, const bzdi_adam_config *config, int64_t k, double norm, int64_t count,
-                    const float *grad, float *w, float *m, float *v, float *ema) {
-  double scale = config->clip > 0 && norm > config->clip ? config->clip / norm : 1;
+void bzdi_adam_step(const bzd_context *context, const bzdi_adam_config *config, int64_t k, double rate, double norm,
+                    int64_t count, const float *grad, float *w, float *m, float *v, float *ema) {
+  double scale = clip_scale(config, norm);
   double ema_decay = fmin(config->ema, (double)(1 + k) / (double)(10 + k));
-  step_job job = {{(float)scale, (float)bzdi_adam_rate(config, k), (float)config->beta1, (float)config->beta2,
+  step_job job = {{(float)scale, (float)rate, (float)config->beta1, (float)config->beta2,
                    (float)(1 / (1 - pow(config->beta1, (double)k))), (float)(1 / (1 - pow(config->beta2, (double)k))),
                    (float)config->epsilon, (float)config->weight_decay, (float)ema_decay},
                   count,

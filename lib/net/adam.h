@@ -18,8 +18,11 @@ typedef struct bzdi_adam_config {
 double bzdi_adam_rate(const bzdi_adam_config *config, int64_t k);
 /* Norm of the gradient (blocks of fixed size spread over threads, added in order). */
 double bzdi_adam_norm(const bzd_context *context, int64_t count, const float *grad);
-/* One step k over all parameters; norm from bzdi_adam_norm (finite); ema NULL when off. */
-void bzdi_adam_step(const bzd_context *context, const bzdi_adam_config *config, int64_t k, double norm, int64_t count,
-                    const float *grad, float *w, float *m, float *v, float *ema);
+/* Whether a gradient of this norm may be applied: finite, and once clipped at most BZDI_LARGEST_GRADIENT. */
+int bzdi_adam_takes(const bzdi_adam_config *config, double norm);
+/* The k-th update of all parameters, at this rate; norm from bzdi_adam_norm, one that bzdi_adam_takes; ema NULL when
+ * off. */
+void bzdi_adam_step(const bzd_context *context, const bzdi_adam_config *config, int64_t k, double rate, double norm,
+                    int64_t count, const float *grad, float *w, float *m, float *v, float *ema);
 
 #endif

@@ -2,6 +2,7 @@
 #include "net/mlp.h"
 
 #include "base/alloc.h"
+#include "base/context.h"
 #include "base/error.h"
 #include "base/rng.h"
 #include "base/task.h"
@@ -35,6 +36,8 @@ static void drop(void *self) {
 
 bzd_status bzdi_mlp_new(const bzd_context *context, const bzdi_mlp_spec *spec, bzdi_net **out) {
   *out = NULL;
+  if (bzdi_context(context) == bzdi_context(NULL) && !bzdi_gemm_ready()) /* a context of the host's saw to it */
+    return bzdi_fail(BZD_E_MEMORY, "network: no memory for BLIS to set itself up");
   bzdi_mlp *mlp = bzdi_handle_new(context, BZDI_MAGIC_NET, sizeof *mlp, drop);
   if (!mlp) return bzdi_no_memory("network", 1, sizeof *mlp);
   bzdi_net *net = &mlp->net;

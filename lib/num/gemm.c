@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Matrix products: our own packed kernels, and BLIS through its typed expert interface (the only file that knows it).
+/* Matrix products: our own packed kernels, and the micro-kernels of BLIS (the only file that knows it).
  *
  * The rule. Own kernels wherever the CPU has AVX2 or better, or BLIS does not know it (its generic kernels reach a
  * sixth of peak); BLIS elsewhere (SSE-only x86, and the ARM and POWER cores it is tuned for). The figures are in
  * docs/performance.md. Only the CPU decides, never the shape: so a row of C never changes its kernel with its
- * neighbours. BLIS is given one thread in an explicit rntm, so no setting of its host is read or changed. It chooses
- * its algorithm by shape, so blocks handed to it are cut by the shape alone. */
+ * neighbours.
+ *
+ * BLIS lends its innermost kernel alone, which has no state; packing, blocks, threads and memory are ours, because its
+ * own memory pools end the process when malloc fails, and lock (docs/decisions/0011). */
 #include "num/gemm.h"
 
 #include "base/error.h"
@@ -18,17 +20,49 @@
 #include <stdlib.h>
 
 enum { ROW_CHUNK = 16 * BZDI_TILE_MOST }; /* rows of one task: enough work to share, the panel stays in L2 */
+enum { BLIS_MOST = 64 };                  /* rows or columns of a micro-kernel */
 
-/* With BLIS_ARCH_TYPE set, asking before bli_init aborts the process; bli_init itself runs once. */
-static arch_t blis_arch(void) {
+/* What every BLIS since 0.9 calls: C[m, n] = beta C + alpha A B of one tile, edges included. Its own name for this type
+ * changed with each version. */
+typedef void (*micro_fn)(dim_t m, dim_t n, dim_t k, const float *alpha, const float *a, const float *b,
+                         const float *beta, float *c, inc_t c_row, inc_t c_column, auxinfo_t *next, const cntx_t *cntx);
+
+typedef struct micro {
+  micro_fn run;
+  const cntx_t *cntx;
+  bool by_columns;              /* writes columns of C faster than rows */
+  int64_t rows, columns, depth; /* of a tile, and of what of K the caches hold */
+} micro;
+
+/* The micro-kernel for this CPU; 0 where it wants its operands packed in a way of its own (POWER9 repeats each
+ * number), or BLIS does not know the CPU. With BLIS_ARCH_TYPE set, asking for the architecture before bli_init aborts
+ * the process; bli_init itself runs once. */
+static int micro_pick(micro *kernel) {
   bli_init();
-  return bli_arch_query_id();
+  if (bli_arch_query_id() == BLIS_ARCH_GENERIC) return 0;
+  cntx_t *cntx = (cntx_t *)(uintptr_t)bli_gks_query_cntx();
+  kernel->cntx = cntx;
+#ifdef BEZDIST_BLIS_0
+  kernel->run = (micro_fn)(uintptr_t)bli_cntx_get_l3_nat_ukr_dt(BLIS_FLOAT, BLIS_GEMM_UKR, cntx);
+  kernel->by_columns = bli_cntx_l3_nat_ukr_prefers_cols_dt(BLIS_FLOAT, BLIS_GEMM_UKR, cntx);
+#else
+  kernel->run = (micro_fn)(uintptr_t)bli_cntx_get_ukr_dt(BLIS_FLOAT, BLIS_GEMM_UKR, cntx);
+  kernel->by_columns = bli_cntx_ukr_prefers_cols_dt(BLIS_FLOAT, BLIS_GEMM_UKR, cntx);
+#endif
+  kernel->rows = bli_cntx_get_blksz_def_dt(BLIS_FLOAT, BLIS_MR, cntx);
+  kernel->columns = bli_cntx_get_blksz_def_dt(BLIS_FLOAT, BLIS_NR, cntx);
+  kernel->depth = bli_cntx_get_blksz_def_dt(BLIS_FLOAT, BLIS_KC, cntx);
+  return kernel->rows > 0 && kernel->rows <= BLIS_MOST && kernel->columns > 0 && kernel->columns <= BLIS_MOST &&
+         kernel->depth > 0 && bli_cntx_get_blksz_max_dt(BLIS_FLOAT, BLIS_MR, cntx) == kernel->rows &&
+         bli_cntx_get_blksz_max_dt(BLIS_FLOAT, BLIS_NR, cntx) == kernel->columns;
 }
 
-static int blis_is_generic(void) { return blis_arch() == BLIS_ARCH_GENERIC; }
+/* Where own kernels serve, BLIS is not even set up. */
+static int own_are_fast(void) { return bzdi_kernels_pick() != &bzdi_kernels_base; }
 
 static int rule(void) {
-  return bzdi_kernels_pick() != &bzdi_kernels_base || blis_is_generic() ? BZDI_GEMM_OWN : BZDI_GEMM_BLIS;
+  micro kernel;
+  return own_are_fast() || !micro_pick(&kernel) ? BZDI_GEMM_OWN : BZDI_GEMM_BLIS;
 }
 
 static int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
@@ -94,18 +128,25 @@ void bzdi_packed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t l
 /* ---- Own kernels for training -------------------------------------------------------------------------------- */
 
 typedef struct product {
-  const bzdi_kernels *kernels;
   int64_t m, n, k;
   const float *a, *b;
-  int64_t a_row, a_column, b_row, b_column, ldc;
+  int64_t a_row, a_column, b_row, b_column, c_row, c_column;
   float *c, *packed_a, *packed_b;
   int accumulate;
-  int64_t panels, chunks;
+  int64_t chunks_a, chunks_b; /* a task each: blocks along the rows, along the columns */
+  const bzdi_kernels *kernels;
+  micro kernel; /* BLIS alone, as the next two */
+  int64_t block_rows, block_columns;
 } product;
 
-size_t bzdi_gemm_scratch(int64_t m, int64_t n, int64_t k) {
-  return ((size_t)round_up(m, 16) + (size_t)round_up(n, 16)) * (size_t)k * sizeof(float) + 64;
+/* Whole tiles of either way: BLIS's need not divide 16. */
+size_t bzdi_gemm_scratch_by(int way, int64_t m, int64_t n, int64_t k) {
+  if (way == BZDI_GEMM_RULE) way = rule();
+  const int64_t lines = way == BZDI_GEMM_BLIS ? m + n + 2 * BLIS_MOST : round_up(m, 16) + round_up(n, 16);
+  return (size_t)lines * (size_t)k * sizeof(float) + 64;
 }
+
+size_t bzdi_gemm_scratch(int64_t m, int64_t n, int64_t k) { return bzdi_gemm_scratch_by(BZDI_GEMM_RULE, m, n, k); }
 
 /* Rows of a transposed A as tiles [k][rows], so that a tile reads one line of memory at a time. */
 static void pack_rows(const product *g, int64_t chunk) {
@@ -123,22 +164,22 @@ static void pack_rows(const product *g, int64_t chunk) {
 static void pack_task(void *arg, int64_t i, int32_t slot) {
   const product *g = arg;
   (void)slot;
-  if (i < g->panels)
+  if (i < g->chunks_b)
     pack_panel(g->kernels, g->k, g->n, g->b, g->b_row, g->b_column, i * g->kernels->panel, g->packed_b);
   else
-    pack_rows(g, i - g->panels);
+    pack_rows(g, i - g->chunks_b);
 }
 
 static void own_task(void *arg, int64_t i, int32_t slot) {
   const product *g = arg;
   (void)slot;
-  int64_t j = i / g->chunks * g->kernels->panel, first = i % g->chunks * ROW_CHUNK;
+  int64_t j = i / g->chunks_a * g->kernels->panel, first = i % g->chunks_a * ROW_CHUNK;
   int64_t end = first + ROW_CHUNK < g->m ? first + ROW_CHUNK : g->m;
   int32_t columns = (int32_t)(g->n - j < g->kernels->panel ? g->n - j : g->kernels->panel);
   for (int64_t row = first; row < end;) {
     int32_t rows = tile_rows(end - row);
-    bzdi_tile_job job = {g->k,          g->packed_a + row * g->k, 1,     rows, g->packed_b + j * g->k, NULL, 0,
-                         g->accumulate, g->c + row * g->ldc + j,  g->ldc};
+    bzdi_tile_job job = {g->k,          g->packed_a + row * g->k,  1,       rows, g->packed_b + j * g->k, NULL, 0,
+                         g->accumulate, g->c + row * g->c_row + j, g->c_row};
     if (g->a_column == 1) { /* rows are lines of memory already */
       job.a = g->a + row * g->a_row;
       job.a_row = g->a_row;
@@ -149,28 +190,96 @@ static void own_task(void *arg, int64_t i, int32_t slot) {
   }
 }
 
+static void own_gemm(const bzd_context *context, product *g, float *scratch) {
+  g->kernels = bzdi_kernels_pick();
+  g->chunks_a = (g->m + ROW_CHUNK - 1) / ROW_CHUNK;
+  g->chunks_b = (g->n + g->kernels->panel - 1) / g->kernels->panel;
+  g->packed_b = scratch;
+  g->packed_a = scratch + round_up(g->n, 16) * g->k;
+  bzdi_parallel_for(context, g->chunks_b + (g->a_column == 1 ? 0 : g->chunks_a), pack_task, g);
+  bzdi_parallel_for(context, g->chunks_b * g->chunks_a, own_task, g);
+}
+
 /* ---- BLIS ---------------------------------------------------------------------------------------------------- */
 
-enum { BLIS_ROWS = 128, BLIS_COLUMNS = 512 };
+enum { BLIS_ROWS = 96, BLIS_COLUMNS = 384 }; /* of one block, rounded down to whole tiles */
 
-static void blis_product(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column,
-                         const float *b, int64_t b_row, int64_t b_column, int accumulate, float *c, int64_t ldc) {
-  float one = 1, beta = accumulate ? 1 : 0;
-  rntm_t one_thread = BLIS_RNTM_INITIALIZER;
-  bli_rntm_set_num_threads(1, &one_thread);
-  /* BLIS's prototypes lack const; it only reads A and B. */
-  bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, m, n, k, &one, (float *)(uintptr_t)a, a_row, a_column,
-               (float *)(uintptr_t)b, b_row, b_column, &beta, c, ldc, 1, NULL, &one_thread);
+/* Lines first..end-1 of a matrix as tiles [k][width], zero beyond `end`. */
+static void pack_lines(int64_t first, int64_t end, int64_t width, int64_t k, const float *in, int64_t line,
+                       int64_t step, float *packed) {
+  for (; first < end; first += width) {
+    const int64_t lines = end - first < width ? end - first : width;
+    float *out = packed + first * k;
+    for (int64_t p = 0; p < k; p++, out += width) {
+      for (int64_t q = 0; q < lines; q++) out[q] = in[(first + q) * line + p * step];
+      for (int64_t q = lines; q < width; q++) out[q] = 0;
+    }
+  }
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static void blis_pack_task(void *arg, int64_t i, int32_t slot) {
+  const product *g = arg;
+  (void)slot;
+  if (i < g->chunks_a) {
+    int64_t first = i * g->block_rows;
+    pack_lines(first, least(first + g->block_rows, g->m), g->kernel.rows, g->k, g->a, g->a_row, g->a_column,
+               g->packed_a);
+  } else {
+    int64_t first = (i - g->chunks_a) * g->block_columns;
+    pack_lines(first, least(first + g->block_columns, g->n), g->kernel.columns, g->k, g->b, g->b_column, g->b_row,
+               g->packed_b);
+  }
 }
 
 static void blis_task(void *arg, int64_t i, int32_t slot) {
   const product *g = arg;
+  const micro *kernel = &g->kernel;
   (void)slot;
-  int64_t row = i / g->chunks * BLIS_ROWS, column = i % g->chunks * BLIS_COLUMNS;
-  int64_t rows = g->m - row < BLIS_ROWS ? g->m - row : BLIS_ROWS,
-          columns = g->n - column < BLIS_COLUMNS ? g->n - column : BLIS_COLUMNS;
-  blis_product(rows, columns, g->k, g->a + row * g->a_row, g->a_row, g->a_column, g->b + column * g->b_column, g->b_row,
-               g->b_column, g->accumulate, g->c + row * g->ldc + column, g->ldc);
+  int64_t first_row = i / g->chunks_b * g->block_rows, end_row = least(first_row + g->block_rows, g->m);
+  int64_t first = i % g->chunks_b * g->block_columns, end = least(first + g->block_columns, g->n);
+  float one = 1, beta = g->accumulate ? 1 : 0;
+  for (int64_t p = 0; p < g->k; p += kernel->depth, beta = 1) {
+    const int64_t depth = least(kernel->depth, g->k - p);
+    for (int64_t j = first; j < end; j += kernel->columns) {
+      float *b = g->packed_b + j * g->k + p * kernel->columns;
+      for (int64_t r = first_row; r < end_row; r += kernel->rows) {
+        float *a = g->packed_a + r * g->k + p * kernel->rows;
+        auxinfo_t next = {0}; /* what to fetch beforehand; any address serves */
+        bli_auxinfo_set_next_a(a, &next);
+        bli_auxinfo_set_next_b(b, &next);
+        kernel->run(least(kernel->rows, end_row - r), least(kernel->columns, end - j), depth, &one, a, b, &beta,
+                    g->c + r * g->c_row + j * g->c_column, g->c_row, g->c_column, &next, kernel->cntx);
+      }
+    }
+  }
+}
+
+static void blis_gemm(const bzd_context *context, product *g, float *scratch) {
+  if (g->kernel.by_columns) /* C' = B' A' */
+    *g = (product){.m = g->n,
+                   .n = g->m,
+                   .k = g->k,
+                   .a = g->b,
+                   .b = g->a,
+                   .a_row = g->b_column,
+                   .a_column = g->b_row,
+                   .b_row = g->a_column,
+                   .b_column = g->a_row,
+                   .c_row = g->c_column,
+                   .c_column = g->c_row,
+                   .c = g->c,
+                   .accumulate = g->accumulate,
+                   .kernel = g->kernel};
+  g->packed_a = scratch;
+  g->packed_b = scratch + round_up(round_up(g->m, g->kernel.rows) * g->k, 16);
+  g->block_rows = BLIS_ROWS / g->kernel.rows * g->kernel.rows;
+  g->block_columns = BLIS_COLUMNS / g->kernel.columns * g->kernel.columns;
+  g->chunks_a = (g->m + g->block_rows - 1) / g->block_rows;
+  g->chunks_b = (g->n + g->block_columns - 1) / g->block_columns;
+  bzdi_parallel_for(context, g->chunks_a + g->chunks_b, blis_pack_task, g);
+  bzdi_parallel_for(context, g->chunks_a * g->chunks_b, blis_task, g);
 }
 
 /* ---- The product --------------------------------------------------------------------------------------------- */
@@ -178,9 +287,9 @@ static void blis_task(void *arg, int64_t i, int32_t slot) {
 void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
                   int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc,
                   int accumulate, void *scratch) {
-  assert(m > 0 && n > 0 && k > 0 && a && b && c && scratch); /* BLIS aborts on what is not so */
-  product g = {.kernels = bzdi_kernels_pick(),
-               .m = m,
+  assert(m > 0 && n > 0 && k > 0 && a && b && c && scratch);
+  if (way == BZDI_GEMM_RULE) way = rule();
+  product g = {.m = m,
                .n = n,
                .k = k,
                .a = a,
@@ -189,20 +298,14 @@ void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int
                .a_column = a_column,
                .b_row = b_row,
                .b_column = b_column,
-               .ldc = ldc,
+               .c_row = ldc,
+               .c_column = 1,
                .c = c,
                .accumulate = accumulate};
-  if ((way == BZDI_GEMM_RULE ? rule() : way) == BZDI_GEMM_BLIS) {
-    g.chunks = (n + BLIS_COLUMNS - 1) / BLIS_COLUMNS;
-    bzdi_parallel_for(context, (m + BLIS_ROWS - 1) / BLIS_ROWS * g.chunks, blis_task, &g);
-    return;
-  }
-  g.panels = (n + g.kernels->panel - 1) / g.kernels->panel;
-  g.chunks = (m + ROW_CHUNK - 1) / ROW_CHUNK;
-  g.packed_b = scratch;
-  g.packed_a = g.packed_b + round_up(n, 16) * k;
-  bzdi_parallel_for(context, g.panels + (a_column == 1 ? 0 : g.chunks), pack_task, &g);
-  bzdi_parallel_for(context, g.panels * g.chunks, own_task, &g);
+  if (way == BZDI_GEMM_BLIS && micro_pick(&g.kernel))
+    blis_gemm(context, &g, scratch);
+  else
+    own_gemm(context, &g, scratch);
 }
 
 void bzdi_gemm(const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
@@ -213,29 +316,31 @@ void bzdi_gemm(const bzd_context *context, int64_t m, int64_t n, int64_t k, cons
 
 /* ---- Set-up and description ---------------------------------------------------------------------------------- */
 
-bzd_status bzdi_gemm_warm(const bzd_context *context) {
-  (void)context;
-  if (rule() != BZDI_GEMM_BLIS) return BZD_OK; /* BLIS will not be called */
-  /* BLIS takes its packing buffers from malloc and aborts when refused: see that they are to be had first. */
-  size_t need = (size_t)16 << 20;
-  void *probe = malloc(need);
-  if (!probe) return bzdi_fail(BZD_E_MEMORY, "context: no memory for %zu bytes that BLIS needs", need);
-  free(probe);
-  float a[4] = {1, 2, 3, 4}, b[4] = {1, 0, 0, 1}, c[4];
-  blis_product(2, 2, 2, a, 2, 1, b, 2, 1, 0, c, 2);
-  return BZD_OK;
+/* Setting BLIS up takes memory by malloc (0.9: 342 blocks, 82,364 bytes together, 5,072 the largest) and ends the
+ * process where that is refused. So three times as much is asked for first, in blocks so small that a common malloc
+ * keeps them in its heap when they are freed: what was there a moment ago is still there. */
+int bzdi_gemm_ready(void) {
+  enum { BLOCKS = 32, BYTES = 8192 };
+  char *block[BLOCKS];
+  int got = 0;
+  if (own_are_fast()) return 1;
+  while (got < BLOCKS && (block[got] = malloc(BYTES)) != NULL) got++;
+  for (int i = got; i-- > 0;) free(block[i]);
+  if (got == BLOCKS) bli_init();
+  return got == BLOCKS;
 }
 
-int bzdi_gemm_blis_is_generic(void) { return blis_is_generic() && rule() == BZDI_GEMM_BLIS; }
+int bzdi_gemm_is_slow(void) { return !own_are_fast() && rule() == BZDI_GEMM_OWN; }
 
 size_t bzdi_gemm_describe(char *buf, size_t cap) {
   char text[160];
-  const char *blis = bli_arch_string(blis_arch());
-  if (rule() == BZDI_GEMM_OWN)
-    snprintf(text, sizeof text, "own %s kernels (blis %s: %s)", bzdi_kernels_pick()->name, bli_info_get_version_str(),
-             blis_is_generic() ? "generic, CPU unknown to it" : blis);
+  const char *own = bzdi_kernels_pick()->name, *version = bli_info_get_version_str();
+  if (own_are_fast())
+    snprintf(text, sizeof text, "own %s kernels (blis %s not used)", own, version);
+  else if (rule() == BZDI_GEMM_OWN)
+    snprintf(text, sizeof text, "own %s kernels (blis %s: no kernel for this CPU)", own, version);
   else
-    snprintf(text, sizeof text, "blis %s %s kernels, own %s kernels for sampling", bli_info_get_version_str(), blis,
-             bzdi_kernels_pick()->name);
+    snprintf(text, sizeof text, "blis %s %s kernels, own %s kernels for sampling", version,
+             bli_arch_string(bli_arch_query_id()), own);
   return bzdi_text_copy(text, buf, cap);
 }

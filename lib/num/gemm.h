@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Matrix products. Row-major float32; operands of bzdi_gemm by row and column stride, so a transposed operand is a
  * swap of its strides. Two forms:
- *   bzdi_gemm    C = A B or C += A B, for training: BLIS or our own kernels by the rule in gemm.c, split into blocks of
- *                C by the shape alone and spread over the context's threads; same bits for any number of threads.
- *   bzdi_packed  rows times weights packed once, for sampling: our own kernels always, serial (call it inside a task);
- *                a row's bits depend on k and n only, never on how many rows go with it. */
+ *   bzdi_gemm    C = A B or C += A B, for training: kernels of BLIS or our own by the rule in gemm.c, split into blocks
+ * of C by the shape alone and spread over the context's threads; same bits for any number of threads. bzdi_packed  rows
+ * times weights packed once, for sampling: our own kernels always, serial (call it inside a task); a row's bits depend
+ * on k and n only, never on how many rows go with it. */
 #ifndef BZDI_NUM_GEMM_H
 #define BZDI_NUM_GEMM_H
 
@@ -26,16 +26,18 @@ void bzdi_packed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t l
 
 /* Which way bzdi_gemm goes; tests and measurements force one. */
 enum { BZDI_GEMM_RULE = 0, BZDI_GEMM_OWN = 1, BZDI_GEMM_BLIS = 2 };
+size_t bzdi_gemm_scratch_by(int way, int64_t m, int64_t n, int64_t k);
 void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
                   int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc,
                   int accumulate, void *scratch);
 
-/* Makes BLIS set itself up now (its own memory pools), after probing that memory is there: BLIS aborts when malloc
- * fails. Called at context creation; BZD_E_MEMORY when the probe fails. */
-bzd_status bzdi_gemm_warm(const bzd_context *context);
-/* One phrase on what was chosen and why: "own avx512 kernels; blis zen3 ...". Returns its length. */
+/* Sets BLIS up where it will be used, after a look that memory is there: it ends the process when malloc fails, and
+ * takes memory at no other time. 0: no memory; sets no text. To be called before anything else here: wherever a context
+ * begins, or a network without one. */
+int bzdi_gemm_ready(void);
+/* One phrase on what was chosen and why: "own avx512 kernels (blis 0.9.0 not used)". Returns its length. */
 size_t bzdi_gemm_describe(char *buf, size_t cap);
-/* Whether BLIS does not know this CPU. */
-int bzdi_gemm_blis_is_generic(void);
+/* Whether neither we nor BLIS have kernels for this CPU. */
+int bzdi_gemm_is_slow(void);
 
 #endif

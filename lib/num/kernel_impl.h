@@ -218,17 +218,30 @@ static double sum_squares(int64_t count, const float *x) {
   return total;
 }
 
-static void adam(const bzdi_adam *adam, int64_t count, const float *grad, float *w, float *m, float *v, float *ema) {
-  const bzdi_adam s = *adam;
-  const float n1 = 1 - s.b1, n2 = 1 - s.b2, shrink = 1 - s.rate * s.decay, rate = s.rate * s.c1;
-  /* sqrt(v c2) as sqrt(v) sqrt(c2): one product less inside. */
-  const float root = sqrtf(s.c2);
+/* Half an ulp of the largest floats is 1e31: what is at most this cannot carry a weight beyond them. */
+#define LARGEST_UPDATE 1e30f
+
+/* rate with c1, root = sqrt(c2): sqrt(v c2) as sqrt(v) sqrt(c2), one product less inside. */
+static inline void adam_weights(const bzdi_adam s, float rate, float root, int hold, int64_t count, const float *grad,
+                                float *w, float *m, float *v) {
+  const float n1 = 1 - s.b1, n2 = 1 - s.b2, shrink = 1 - s.rate * s.decay;
   for (int64_t i = 0; i < count; i++) {
     float g = s.scale * grad[i];
     m[i] = s.b1 * m[i] + n1 * g;
     v[i] = s.b2 * v[i] + n2 * (g * g);
-    w[i] = shrink * w[i] - rate * m[i] / (sqrtf(v[i]) * root + s.eps);
+    float update = rate * m[i] / (sqrtf(v[i]) * root + s.eps);
+    if (hold) update = fminf(fmaxf(update, -LARGEST_UPDATE), LARGEST_UPDATE);
+    w[i] = shrink * w[i] - update;
   }
+}
+
+static void adam(const bzdi_adam *adam, int64_t count, const float *grad, float *w, float *m, float *v, float *ema) {
+  const bzdi_adam s = *adam;
+  const float rate = s.rate * s.c1, root = sqrtf(s.c2);
+  if (rate * (float)BZDI_LARGEST_GRADIENT < LARGEST_UPDATE * s.eps)
+    adam_weights(s, rate, root, 0, count, grad, w, m, v);
+  else /* only where eps is next to nothing */
+    adam_weights(s, rate, root, 1, count, grad, w, m, v);
   if (!ema) return;
   const float keep = s.ema_decay, take = 1 - s.ema_decay;
   for (int64_t i = 0; i < count; i++) ema[i] = keep * ema[i] + take * w[i];

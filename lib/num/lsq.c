@@ -93,8 +93,9 @@ static bzd_status largest_singular(int32_t n, const double *a, double *out) {
   return BZD_OK;
 }
 
-/* The rows of W+ over columns 1..nodes-2 of fit->matrix, then both ends folded in. q: (degree-1) (nodes+degree-3). */
-static bzd_status solve(bzdi_fit *fit, const double *weights, double ridge, double *q) {
+/* The rows of bend W+ over columns 1..nodes-2 of fit->matrix, then both ends folded in. q: (degree-1) (nodes+degree-3).
+ */
+static bzd_status solve(bzdi_fit *fit, const double *weights, double ridge, double bend, double *q) {
   const int32_t n = fit->degree, inner = n - 1, seen = fit->nodes - 2, rows = seen + (ridge > 0.0 ? inner : 0);
   for (int32_t j = 0; j < inner; j++)
     for (int32_t k = 0; k < rows; k++) {
@@ -118,6 +119,7 @@ static bzd_status solve(bzdi_fit *fit, const double *weights, double ridge, doub
       double sum = 0.0;
       for (int32_t j = i; j < inner; j++) sum += r[i * inner + j] * q[(int64_t)j * rows + k];
       if (weights != NULL) sum *= sqrt(weights[k + 1]);
+      sum *= bend;
       row[k + 1] = sum;
       norm += fabs(sum);
       start -= sum * (1.0 - fit->times[k + 1]);
@@ -133,7 +135,7 @@ static bzd_status solve(bzdi_fit *fit, const double *weights, double ridge, doub
 }
 
 bzd_status bzdi_fit_new(const bzd_context *context, int32_t degree, int32_t nodes, const double *times,
-                        const double *weights, double ridge, bzdi_fit **out) {
+                        const double *weights, double ridge, double bend, bzdi_fit **out) {
   *out = NULL;
   BZDI_TRY(check(degree, nodes, times, weights, ridge));
   const size_t inner = (size_t)degree - 1, count = (size_t)nodes;
@@ -172,7 +174,7 @@ bzd_status bzdi_fit_new(const bzd_context *context, int32_t degree, int32_t node
   if (inner > 0) {
     const size_t room = inner * (count + inner);
     double *q = bzdi_malloc(context, room, sizeof *q);
-    status = q == NULL ? bzdi_no_memory("fit matrix", room, sizeof *q) : solve(fit, weights, ridge, q);
+    status = q == NULL ? bzdi_no_memory("fit matrix", room, sizeof *q) : solve(fit, weights, ridge, bend, q);
     bzdi_free(context, q);
   }
   if (status != BZD_OK) {

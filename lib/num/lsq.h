@@ -22,10 +22,11 @@ typedef struct bzdi_fit {
 } bzdi_fit;
 
 /* times[0] = 0 < ... < times[nodes-1] = 1 strictly, nodes >= degree + 1; weights NULL = 1 (>= 0, finite); ridge >= 0 on
- * the deviation from the chord. BZD_E_ARGUMENT for other input, BZD_E_NUMERIC when too few weights inside are positive
- * or the fit is undefined for another reason, BZD_E_MEMORY. */
+ * the deviation from the chord. bend, 0..1, is the share of the fitted deviation that is kept: 1 the fit, 0 the chord.
+ * BZD_E_ARGUMENT for other input, BZD_E_NUMERIC when too few weights inside are positive or the fit is undefined for
+ * another reason, BZD_E_MEMORY. */
 bzd_status bzdi_fit_new(const bzd_context *context, int32_t degree, int32_t nodes, const double *times,
-                        const double *weights, double ridge, bzdi_fit **out);
+                        const double *weights, double ridge, double bend, bzdi_fit **out);
 void bzdi_fit_free(bzdi_fit *fit);
 
 /* States, time-major [nodes, n, dim] or sample-major [n, nodes, dim] -> paths [n, degree+1, dim]: one product with G,

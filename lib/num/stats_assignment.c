@@ -218,7 +218,7 @@ bzd_status bzdi_assignment(const bzd_context *context, bzdi_cache *cache, int64_
 
 bzd_status bzdi_exact_w2(const bzd_context *context, int64_t dim, bzdi_sample a, bzdi_sample b, double *out) {
   double mean = 0.0;
-  bzdi_cache cache = {0};
+  bzdi_cache cache = {NULL};
   const bzd_status status = bzdi_assignment(context, &cache, dim, a, b, NULL, &mean);
   bzdi_cache_clear(&cache, context);
   if (status == BZD_OK) *out = sqrt(mean);

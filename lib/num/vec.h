@@ -18,8 +18,10 @@ void bzdi_vec_time_features(int64_t n, const float *t, int64_t count, const floa
 double bzdi_vec_sum_squares(int64_t count, const float *x);
 
 /* One pass of Adam (decoupled weight decay), EMA and nothing else:
- *   g = scale grad; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; w -= rate (m c1 / (sqrt(v c2) + eps) + decay w);
+ *   g = scale grad; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; w -= rate (m c1 / (sqrt(v c2) + eps) + decay w), the
+ *   part from m held to +-1e30: while |g| <= BZDI_LARGEST_GRADIENT, and |m| too before, finite w, v and ema stay so;
  *   ema = d ema + (1-d) w when ema is not NULL.  c1 = 1/(1-b1^k), c2 = 1/(1-b2^k). */
+#define BZDI_LARGEST_GRADIENT 1e18 /* its square times 100 is a float32 */
 typedef struct bzdi_adam {
   float scale, rate, b1, b2, c1, c2, eps, decay, ema_decay;
 } bzdi_adam;

@@ -3,18 +3,20 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "store/deflate.h"
+#include "store/planes.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 #include <zlib.h>
 
-enum { ZLIB_ROOM = 48 * 1024 }; /* inflate's state, about 7 KiB, and the 32 KiB that a broken stream makes it take */
+/* inflate's state, about 7 KiB, and the 32 KiB that a broken stream makes it take. A zlib that wants more is given it
+ * by the host's allocator. */
+enum { ZLIB_ROOM = 48 * 1024 };
 
 struct bzdi_coder {
   const bzd_context *context;
   size_t zlib_used; /* of the room */
-  unsigned char planes[BZDI_BLOCK], stored[BZDI_BLOCK];
+  _Alignas(64) unsigned char planes[BZDI_BLOCK];
   _Alignas(64) unsigned char zlib_room[ZLIB_ROOM];
 };
 
@@ -26,18 +28,6 @@ bzdi_coder *bzdi_coder_in(const bzd_context *context, void *memory) {
   return coder;
 }
 
-bzd_status bzdi_coder_new(const bzd_context *context, bzdi_coder **out) {
-  *out = bzdi_malloc(context, 1, sizeof **out);
-  if (!*out) return bzdi_no_memory("codec", 1, sizeof **out);
-  bzdi_coder_in(context, *out);
-  return BZD_OK;
-}
-
-void bzdi_coder_free(bzdi_coder *coder) {
-  if (coder) bzdi_free(coder->context, coder);
-}
-
-unsigned char *bzdi_coder_stored(bzdi_coder *coder) { return coder->stored; }
 int bzdi_planes(size_t element) { return element == 4 ? 4 : element == 2 ? 2 : 1; }
 
 /* From the room while it lasts: a stream's blocks all go before the next stream begins. */
@@ -63,92 +53,33 @@ static z_stream new_stream(bzdi_coder *coder) {
   return stream;
 }
 
-/* Bytes of plane p of a block: every planes-th byte, of words rotated left by 1 when there are four. */
-static void split(int planes, const unsigned char *raw, size_t size, unsigned char *out) {
-  size_t n = size / (size_t)planes;
-  if (planes == 1) {
-    memcpy(out, raw, size);
-  } else if (planes == 2) {
-    for (size_t i = 0; i < n; i++) out[i] = raw[2 * i], out[n + i] = raw[2 * i + 1];
-  } else {
-    for (size_t i = 0; i < n; i++) {
-      uint32_t word = (uint32_t)raw[4 * i] | (uint32_t)raw[4 * i + 1] << 8 | (uint32_t)raw[4 * i + 2] << 16 |
-                      (uint32_t)raw[4 * i + 3] << 24;
-      word = word << 1 | word >> 31;
-      out[i] = (unsigned char)word;
-      out[n + i] = (unsigned char)(word >> 8);
-      out[2 * n + i] = (unsigned char)(word >> 16);
-      out[3 * n + i] = (unsigned char)(word >> 24);
-    }
-  }
+/* A zlib stream around deflate: header, block, Adler-32 of the plane. 0: it saves less than a sixteenth of the plane
+ * and would cost more time to read than it is worth. */
+static size_t pack_plane(const unsigned char *in, size_t n, unsigned char *out) {
+  enum { AROUND = 2 + 4 };
+  size_t most = n - n / 16;
+  if (n < 16 || most <= AROUND) return 0;
+  size_t size = bzdi_deflate_plane(in, n, out + 2, most - AROUND);
+  if (size == 0) return 0;
+  uint32_t sum = (uint32_t)adler32_z(1, in, n);
+  out[0] = 0x78, out[1] = 0x9C; /* window 15; the header is a multiple of 31 */
+  for (int k = 0; k < 4; k++) out[2 + size + (size_t)k] = (unsigned char)(sum >> (24 - 8 * k));
+  return size + AROUND;
 }
 
-static void join(int planes, const unsigned char *in, unsigned char *raw, size_t size) {
-  size_t n = size / (size_t)planes;
-  if (planes == 1) {
-    memcpy(raw, in, size);
-  } else if (planes == 2) {
-    for (size_t i = 0; i < n; i++) raw[2 * i] = in[i], raw[2 * i + 1] = in[n + i];
-  } else {
-    for (size_t i = 0; i < n; i++) {
-      uint32_t word =
-          (uint32_t)in[i] | (uint32_t)in[n + i] << 8 | (uint32_t)in[2 * n + i] << 16 | (uint32_t)in[3 * n + i] << 24;
-      word = word >> 1 | word << 31;
-      raw[4 * i] = (unsigned char)word;
-      raw[4 * i + 1] = (unsigned char)(word >> 8);
-      raw[4 * i + 2] = (unsigned char)(word >> 16);
-      raw[4 * i + 3] = (unsigned char)(word >> 24);
-    }
-  }
-}
-
-/* Whether deflate is worth trying: a plane whose bytes are all but evenly spread (mantissas) only costs time. */
-static int looks_random(const unsigned char *bytes, size_t n) {
-  if (n < 4096) return 0;
-  uint32_t count[256] = {0};
-  for (size_t i = 0; i < n; i++) count[bytes[i]]++;
-  double squares = 0, expected = (double)n / 256;
-  for (int i = 0; i < 256; i++) squares += ((double)count[i] - expected) * ((double)count[i] - expected);
-  return squares / expected < 0.02 * (double)n; /* chi-square per byte: 0.02 is about 1.4 % to be won at most */
-}
-
-/* Deflates into room bytes; 0 when that does not suffice. */
-static bzd_status deflate_plane(bzdi_coder *coder, const unsigned char *in, size_t n, unsigned char *out, size_t room,
-                                size_t *size) {
-  z_stream stream = new_stream(coder);
-  if (deflateInit2(&stream, 6, Z_DEFLATED, 15, 9, Z_RLE) != Z_OK) return bzdi_no_memory("deflate", 1, 1 << 18);
-  stream.next_in = (unsigned char *)(uintptr_t)in;
-  stream.avail_in = (uInt)n;
-  stream.next_out = out;
-  stream.avail_out = (uInt)room;
-  int result = deflate(&stream, Z_FINISH);
-  *size = result == Z_STREAM_END ? room - stream.avail_out : 0;
-  deflateEnd(&stream);
-  return BZD_OK;
-}
-
-bzd_status bzdi_block_encode(bzdi_coder *coder, int planes, const void *raw, size_t size, const unsigned char **stored,
-                             size_t *total, uint32_t plane[4]) {
+size_t bzdi_block_encode(unsigned char *room, int planes, const void *raw, size_t size, unsigned char *stored,
+                         uint32_t plane[4]) {
   size_t n = size / (size_t)planes, used = 0;
-  split(planes, raw, size, coder->planes);
+  bzdi_planes_split(planes, raw, size, room);
   for (int p = 0; p < 4; p++) plane[p] = 0;
   for (int p = 0; p < planes; p++) {
-    const unsigned char *in = coder->planes + (size_t)p * n;
-    size_t packed = 0;
-    /* A deflated plane must save at least a byte, so the room is one short of the plane. */
-    if (n > 1 && !looks_random(in, n)) BZDI_TRY(deflate_plane(coder, in, n, coder->stored + used, n - 1, &packed));
-    if (packed > 0) {
-      plane[p] = (uint32_t)packed | BZDI_DEFLATED;
-      used += packed;
-    } else {
-      memcpy(coder->stored + used, in, n);
-      plane[p] = (uint32_t)n;
-      used += n;
-    }
+    const unsigned char *in = room + (size_t)p * n;
+    size_t packed = pack_plane(in, n, stored + used);
+    if (packed == 0) memcpy(stored + used, in, n);
+    plane[p] = packed > 0 ? (uint32_t)packed | BZDI_DEFLATED : (uint32_t)n;
+    used += packed > 0 ? packed : n;
   }
-  *stored = coder->stored;
-  *total = used;
-  return BZD_OK;
+  return used;
 }
 
 int bzdi_block_check(int planes, size_t size, const uint32_t plane[4]) {
@@ -178,19 +109,28 @@ static bzd_status inflate_plane(bzdi_coder *coder, const unsigned char *in, size
 bzd_status bzdi_block_decode(bzdi_coder *coder, int planes, const unsigned char *stored, const uint32_t plane[4],
                              void *raw, size_t size) {
   size_t n = size / (size_t)planes;
+  const unsigned char *in[4] = {NULL}; /* planes that were not deflated are taken from where they are */
   for (int p = 0; p < planes; p++) {
     size_t length = plane[p] & ~BZDI_DEFLATED;
     unsigned char *out = coder->planes + (size_t)p * n;
-    if (plane[p] & BZDI_DEFLATED)
-      BZDI_TRY(inflate_plane(coder, stored, length, out, n));
-    else
-      memcpy(out, stored, n);
+    if (plane[p] & BZDI_DEFLATED) BZDI_TRY(inflate_plane(coder, stored, length, out, n));
+    in[p] = plane[p] & BZDI_DEFLATED ? out : stored;
     stored += length;
   }
-  join(planes, coder->planes, raw, size);
+  bzdi_planes_join(planes, in, raw, size);
   return BZD_OK;
 }
 
-uint32_t bzdi_crc32(uint32_t crc, const void *data, size_t size) { return (uint32_t)crc32_z(crc, data, size); }
+/* ---- Checksums ------------------------------------------------------------------------------------------------ */
+
+uint32_t bzdi_crc32(uint32_t crc, const void *data, size_t size) {
+  size_t folded = size >= 256 && bzdi_crc32_can_fold() ? size / 16 * 16 : 0;
+  if (folded > 0) crc = ~bzdi_crc32_fold(~crc, data, folded);
+  return (uint32_t)crc32_z(crc, (const unsigned char *)data + folded, size - folded);
+}
+
+uint32_t bzdi_crc32_join(uint32_t first, uint32_t second, uint64_t second_size) {
+  return (uint32_t)crc32_combine(first, second, (z_off_t)second_size);
+}
 
 const char *bzdi_codec_zlib_version(void) { return zlibVersion(); }

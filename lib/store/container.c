@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/task.h"
 #include "store/layout.h"
 #include "store/sha256.h"
 
@@ -43,6 +44,7 @@ void bzdi_store_free(bzdi_store *store) {
   bzdi_free(context, store->extra);
   bzdi_free(context, store->slot);
   bzdi_free(context, store->records);
+  bzdi_cache_clear(&store->cache, context);
   if (store->maker.drop) store->maker.drop(store->maker.user);
   if (store->reader.close) store->reader.close(store->reader.user);
   bzdi_free(context, store);
@@ -61,6 +63,18 @@ uint64_t bzdi_shape_bytes(int32_t dtype, int32_t ndim, const int64_t *shape) {
   for (int32_t i = 0; i < ndim; i++)
     if (shape[i] < 1 || !bzdi_mul64(&bytes, (uint64_t)shape[i])) return 0;
   return bytes >> 62 ? 0 : bytes;
+}
+
+uint64_t bzdi_slot_bytes(const bzdi_slot *slot) {
+  const bzdi_tensor *tensor = &slot->tensor;
+  return tensor->bytes / bzdi_dtype_size(tensor->dtype) * bzdi_dtype_size(tensor->stored_dtype);
+}
+
+bzdi_lot_size bzdi_lot_size_of(const bzd_context *context, uint64_t blocks) {
+  int32_t threads = blocks < BZDI_FEW_BLOCKS ? 1 : bzdi_slots(context);
+  int64_t most = threads == 1 ? 1 : 2 * (int64_t)threads;
+  if (blocks < (uint64_t)most) most = (int64_t)blocks;
+  return (bzdi_lot_size){most, most < threads ? (int32_t)most : threads};
 }
 
 int bzdi_name_is_good(const char *name, size_t length) {
@@ -328,7 +342,30 @@ int bzdi_store_has(const bzdi_store *store, int section, const char *key) {
   entry_place(store, section, key, &found);
   return found;
 }
+void bzdi_store_remove(bzdi_store *store, int section, const char *key) {
+  int found;
+  int64_t place = entry_place(store, section, key, &found);
+  if (!found) return;
+  bzdi_entry *entry = &store->entry[section][place];
+  bzdi_free(store->context, entry->key);
+  bzdi_free(store->context, entry->value);
+  store->entries[section]--;
+  memmove(entry, entry + 1, (size_t)(store->entries[section] - place) * sizeof *entry);
+}
 int64_t bzdi_store_count(const bzdi_store *store, int section) { return store->entries[section]; }
+
+/* With a point, whatever stands between the digits in the host's locale. */
+static void real_text(double real, char *text, size_t cap) {
+  char local[64], plain[64];
+  size_t used = 0;
+  snprintf(local, sizeof local, "%.17g", real);
+  for (const char *c = local; *c; c++) {
+    int digit = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || *c == '-' || *c == '+';
+    if (digit || used == 0 || plain[used - 1] != '.') plain[used++] = digit ? *c : '.';
+  }
+  plain[used] = 0;
+  snprintf(text, cap, "%s", plain);
+}
 
 bzd_status bzdi_store_at(const bzdi_store *store, int section, int64_t i, const char **key, int32_t *type, int *flags,
                          char *text, size_t cap) {
@@ -346,7 +383,7 @@ bzd_status bzdi_store_at(const bzdi_store *store, int section, int64_t i, const 
   switch (entry->type) {
   case BZDI_I64: snprintf(text, cap, "%" PRId64, (int64_t)bits); break;
   case BZDI_U64: snprintf(text, cap, "%" PRIu64, bits); break;
-  case BZDI_F64: snprintf(text, cap, "%.17g", real); break;
+  case BZDI_F64: real_text(real, text, cap); break;
   case BZDI_STR: snprintf(text, cap, "%s", (const char *)entry->value); break;
   default:
     text[0] = 0;
@@ -372,7 +409,8 @@ static void add64(bzdi_sha256 *hash, uint64_t value) {
 static bzd_status add_tensor(bzdi_sha256 *hash, const bzdi_store *store, int64_t i) {
   const bzdi_slot *slot = &store->slot[i];
   uint64_t bytes = slot->tensor.bytes, size = slot->made && bytes > BZDI_BLOCK ? BZDI_BLOCK : bytes;
-  if (slot->data) return bzdi_sha256_add(hash, slot->data, bytes), BZD_OK;
+  if (slot->data && slot->tensor.stored_dtype == slot->tensor.dtype)
+    return bzdi_sha256_add(hash, slot->data, bytes), BZD_OK;
   void *piece = bzdi_malloc(store->context, size, 1);
   if (!piece) return bzdi_no_memory(slot->tensor.name, size, 1);
   bzd_status status = BZD_OK;

@@ -74,6 +74,7 @@ bzd_status bzdi_store_get_f64(const bzdi_store *store, int section, const char *
 bzd_status bzdi_store_get_str(const bzdi_store *store, int section, const char *key, const char **out);
 bzd_status bzdi_store_get_bytes(const bzdi_store *store, int section, const char *key, const void **out, size_t *size);
 int bzdi_store_has(const bzdi_store *store, int section, const char *key);
+void bzdi_store_remove(bzdi_store *store, int section, const char *key); /* none: nothing happens */
 int64_t bzdi_store_count(const bzdi_store *store, int section);
 /* The i-th in file order; value as text for people goes to text. flags and type may be NULL. */
 bzd_status bzdi_store_at(const bzdi_store *store, int section, int64_t i, const char **key, int32_t *type, int *flags,
@@ -83,11 +84,19 @@ int64_t bzdi_store_tensors(const bzdi_store *store);
 const bzdi_tensor *bzdi_store_tensor(const bzdi_store *store, int64_t i);
 /* Index or -1. */
 int64_t bzdi_store_find(const bzdi_store *store, const char *name, int32_t role);
-/* Decodes tensor i (checks block and tensor crc) into dst of its raw size. */
+/* Decodes tensor i (checks block and tensor crc) into dst of its raw size. Blocks are decoded on all threads of the
+ * context; the workspace is kept with the store, so that reading again allocates nothing. */
 bzd_status bzdi_store_read(const bzdi_store *store, int64_t i, void *dst);
-/* The same with bzdi_store_room() bytes of the caller's as workspace: nothing is allocated. NULL: as above. */
-size_t bzdi_store_room(void);
-bzd_status bzdi_store_read_in(const bzdi_store *store, int64_t i, void *room, void *dst);
+typedef struct bzdi_want {
+  int64_t tensor;
+  uint64_t from, to; /* raw bytes from..to-1, whole elements; of a part only the blocks it touches are checked */
+  void *dst;
+} bzdi_want;
+/* Several at once, so that small tensors share the threads. */
+bzd_status bzdi_store_read_many(const bzdi_store *store, int64_t count, const bzdi_want *want);
+/* float32 parameters kept as bfloat16 from here on (narrow 1), rounded now, or as float32 again (0): what is read and
+ * hashed is what will be written. All or none: BZD_E_NUMERIC where a number would become infinite. */
+bzd_status bzdi_store_set_narrow(bzdi_store *store, int narrow);
 /* 1: more key-values come when the store is written, see bzdi_maker. */
 int bzdi_store_unfinished(const bzdi_store *store);
 /* Index of (name, role), which must be of dtype f32 and this shape; BZD_E_CORRUPT naming tensor and numbers. */
@@ -96,6 +105,16 @@ bzd_status bzdi_store_find_f32(const bzdi_store *store, const char *name, int32_
 /* Finds it so, and reads it. */
 bzd_status bzdi_store_read_f32(const bzdi_store *store, const char *name, int32_t role, int32_t ndim,
                                const int64_t *shape, float *dst);
+
+/* Ancillary sections, by four letters of which the first is small: kept, not read. The bytes belong to the store.
+ * Set copies them; data NULL removes. */
+enum {
+  BZDI_MOST_EXTRAS = 64,
+  BZDI_MOST_EXTRA_BYTES = 24 << 20 /* in all: a reader holds them twice, within its 64 MiB of index */
+};
+bzd_status bzdi_store_set_extra(bzdi_store *store, const char type[4], const void *data, size_t size);
+int64_t bzdi_store_extras(const bzdi_store *store);
+void bzdi_store_extra_at(const bzdi_store *store, int64_t i, char type[5], const void **data, size_t *size);
 
 bzd_status bzdi_store_write(bzdi_store *store, const bzdi_writer *writer);
 /* Takes the reader over (closes it with the store, or at once on failure). Checks in the order of the format page;

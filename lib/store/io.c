@@ -68,7 +68,7 @@ bzd_status bzdi_reader_file(const bzd_context *context, const char *path, bzdi_r
     return bzdi_no_memory(path, 1, sizeof *file);
   }
   *file = (file_reader){context, fd};
-  *out = (bzdi_reader){(uint64_t)facts.st_size, file_read, file_close, file};
+  *out = (bzdi_reader){.size = (uint64_t)facts.st_size, .read = file_read, .close = file_close, .user = file};
   return BZD_OK;
 }
 
@@ -79,7 +79,7 @@ static bzd_status buffer_read(void *user, uint64_t offset, void *buf, size_t n) 
 
 bzd_status bzdi_reader_buffer(const bzd_context *context, const void *data, size_t size, bzdi_reader *out) {
   (void)context;
-  *out = (bzdi_reader){size, buffer_read, NULL, (void *)(uintptr_t)data};
+  *out = (bzdi_reader){.size = size, .read = buffer_read, .user = (void *)(uintptr_t)data, .data = data};
   return BZD_OK;
 }
 

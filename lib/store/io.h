@@ -11,6 +11,7 @@ typedef struct bzdi_reader {
   bzd_status (*read)(void *user, uint64_t offset, void *buf, size_t n);
   void (*close)(void *user); /* may be NULL */
   void *user;
+  const unsigned char *data; /* the bytes themselves where they lie in memory, else NULL */
 } bzdi_reader;
 
 typedef struct bzdi_limits { /* what a reader may be made to use by a file; 0 = the default */

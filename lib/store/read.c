@@ -11,9 +11,11 @@ typedef struct opening {
   bzdi_store *store;
   bzdi_limits limits;
   uint64_t index_at, index_size, raw_bytes;
+  uint64_t memory; /* that the index takes, and what it becomes */
   uint32_t tensors;
   uint32_t index_crc;
   unsigned char *index;
+  const char *narrow; /* name of a tensor stored as bfloat16, or NULL */
 } opening;
 
 static bzd_status corrupt(const char *what, uint64_t have, uint64_t expected) {
@@ -24,6 +26,13 @@ static bzd_status corrupt(const char *what, uint64_t have, uint64_t expected) {
 static bzd_status over(const char *what, uint64_t have, uint64_t limit) {
   return bzdi_fail(BZD_E_LIMIT, "%s is %llu, the limit is %llu", what, (unsigned long long)have,
                    (unsigned long long)limit);
+}
+
+/* Counts a block of memory before it is asked for: an index of many small parts takes many times its size. */
+static bzd_status charge(opening *o, uint64_t bytes) {
+  if (!bzdi_add64(&o->memory, bytes) || !bzdi_add64(&o->memory, BZDI_ALLOC_HEADER) || o->memory > o->limits.max_index)
+    return over("memory of the index", o->memory, o->limits.max_index);
+  return BZD_OK;
 }
 
 /* ---- Ends of the file ---------------------------------------------------------------------------------------- */
@@ -76,8 +85,9 @@ static bzd_status check_limits(const opening *o, uint64_t size) {
   if (o->index_size > limits->max_index) return over("index size", o->index_size, limits->max_index);
   if (o->tensors > limits->max_tensors) return over("number of tensors", o->tensors, (uint64_t)limits->max_tensors);
   if (o->raw_bytes > limits->max_raw) return over("decoded size", o->raw_bytes, limits->max_raw);
-  /* Deflate cannot do better than 1032 : 1. */
-  if (o->raw_bytes / 1032 > size + 64) return over("decoded size", o->raw_bytes, 1032 * (size + 64));
+  /* Deflate cannot do better than 1032 : 1, and bfloat16 becomes twice as much. */
+  if (o->raw_bytes > 0 && (o->raw_bytes - 1) / 2064 >= size + 64)
+    return over("decoded size", o->raw_bytes, 2064 * (size + 64));
   return BZD_OK;
 }
 
@@ -109,6 +119,10 @@ static bzd_status read_entries(opening *o, int section, const unsigned char *pay
     BZDI_TRY(check_value(key, type, value, value_size));
     if (store->entries[0] + store->entries[1] >= o->limits.max_meta)
       return over("number of key-values", (uint64_t)o->limits.max_meta + 1, (uint64_t)o->limits.max_meta);
+    BZDI_TRY(charge(o, length + 1));
+    BZDI_TRY(charge(o, (uint64_t)value_size + 1));
+    if (type == BZDI_STR) BZDI_TRY(charge(o, (uint64_t)value_size + 1)); /* there twice for a moment */
+    BZDI_TRY(charge(o, 3 * sizeof(bzdi_entry)));                         /* the array doubles beside the old one */
     bzd_status status;
     if (type == BZDI_STR) {
       char *text = bzdi_malloc(store->context, (size_t)value_size + 1, 1);
@@ -149,6 +163,7 @@ static bzd_status read_tensor(opening *o, const unsigned char *record, part name
       !bzdi_name_is_good((const char *)names.at + name_at, length))
     return bzdi_fail(BZD_E_CORRUPT, "a tensor's name cannot be: offset %u, %u bytes", name_at, length);
   *name_end = end;
+  BZDI_TRY(charge(o, (uint64_t)length + 1));
   char *name = bzdi_malloc(o->store->context, (size_t)length + 1, 1);
   if (!name) return bzdi_no_memory("tensor name", length, 1);
   memcpy(name, names.at + name_at, length);
@@ -162,9 +177,12 @@ static bzd_status read_tensor(opening *o, const unsigned char *record, part name
       ndim > 8)
     return bzdi_fail(BZD_E_CORRUPT, "tensor %s: dtype %d, role %d, %u dimensions", name, (int)tensor->dtype,
                      (int)tensor->role, ndim);
-  if (tensor->stored_dtype != tensor->dtype)
-    return bzdi_fail(BZD_E_VERSION, "tensor %s: dtype %d stored as %d", name, (int)tensor->dtype,
-                     (int)tensor->stored_dtype);
+  if (tensor->stored_dtype != tensor->dtype &&
+      (tensor->dtype != BZDI_DTYPE_F32 || tensor->stored_dtype != BZDI_DTYPE_BF16 ||
+       tensor->role != BZDI_ROLE_PARAMETER))
+    return bzdi_fail(BZD_E_CORRUPT, "tensor %s: dtype %d of role %d stored as %d", name, (int)tensor->dtype,
+                     (int)tensor->role, (int)tensor->stored_dtype);
+  if (tensor->stored_dtype != tensor->dtype) o->narrow = name;
   for (uint32_t i = 0; i < 8; i++) {
     uint64_t size = bzdi_get64(record + 16 + 8 * i);
     if (i < ndim ? size < 1 || size > INT64_MAX : size != 0)
@@ -179,8 +197,8 @@ static bzd_status read_tensor(opening *o, const unsigned char *record, part name
   if (bytes == 0 || bytes != tensor->bytes)
     return bzdi_fail(BZD_E_CORRUPT, "tensor %s: %llu bytes, its shape has %llu", name,
                      (unsigned long long)tensor->bytes, (unsigned long long)bytes);
-  if (slot->blocks != (bytes - 1) / BZDI_BLOCK + 1)
-    return corrupt("blocks of a tensor", slot->blocks, (bytes - 1) / BZDI_BLOCK + 1);
+  uint64_t blocks = (bzdi_slot_bytes(slot) - 1) / BZDI_BLOCK + 1;
+  if (slot->blocks != blocks) return corrupt("blocks of a tensor", slot->blocks, blocks);
   return bzdi_all_zero(record + 108, 20) ? BZD_OK
                                          : bzdi_fail(BZD_E_CORRUPT, "tensor %s: reserved bytes are not 0", name);
 }
@@ -188,8 +206,8 @@ static bzd_status read_tensor(opening *o, const unsigned char *record, part name
 /* The blocks of a tensor partition it, each stored as its planes say. */
 static bzd_status read_blocks(bzdi_slot *slot, const unsigned char *records) {
   bzdi_tensor *tensor = &slot->tensor;
-  int planes = bzdi_planes(bzdi_dtype_size(tensor->dtype));
-  uint64_t left = tensor->bytes;
+  int planes = bzdi_planes(bzdi_dtype_size(tensor->stored_dtype));
+  uint64_t left = bzdi_slot_bytes(slot);
   for (uint64_t b = 0; b < slot->blocks; b++) {
     const unsigned char *record = records + (slot->first_block + b) * BZDI_BLOCK_BYTES;
     uint64_t size = left < BZDI_BLOCK ? left : BZDI_BLOCK;
@@ -211,6 +229,7 @@ static bzd_status read_tensors(opening *o, part names, part tensors, part blocks
   if (tensors.size % BZDI_TENSOR_BYTES || count != o->tensors) return corrupt("number of tensors", count, o->tensors);
   if (blocks.size % BZDI_BLOCK_BYTES)
     return corrupt("bytes of block records", blocks.size, blocks.size / BZDI_BLOCK_BYTES * BZDI_BLOCK_BYTES);
+  BZDI_TRY(charge(o, count * sizeof *store->slot + blocks.size));
   store->slot = bzdi_calloc(store->context, count, sizeof *store->slot);
   store->records = bzdi_malloc(store->context, blocks.size, 1);
   if (!store->slot || !store->records) return bzdi_no_memory("index", count, sizeof *store->slot);
@@ -239,10 +258,12 @@ static bzd_status read_tensors(opening *o, part names, part tensors, part blocks
 
 /* ---- Sections ------------------------------------------------------------------------------------------------ */
 
-static bzd_status keep_extra(bzdi_store *store, const unsigned char *type, uint32_t flags, part payload) {
+static bzd_status keep_extra(opening *o, const unsigned char *type, uint32_t flags, part payload) {
+  bzdi_store *store = o->store;
   if (store->extras > 0 && memcmp(store->extra[store->extras - 1].type, type, 4) >= 0)
     return bzdi_fail(BZD_E_CORRUPT, "section %.4s does not ascend", (const char *)type);
-  if (store->extras == 64) return over("number of ancillary sections", 65, 64);
+  if (store->extras == BZDI_MOST_EXTRAS) return over("number of ancillary sections", 65, BZDI_MOST_EXTRAS);
+  BZDI_TRY(charge(o, payload.size + 2 * sizeof(bzdi_extra)));
   bzdi_extra *grown = bzdi_malloc(store->context, (size_t)store->extras + 1, sizeof *grown);
   unsigned char *bytes = bzdi_malloc(store->context, payload.size, 1);
   if (!grown || !bytes) {
@@ -284,11 +305,13 @@ static bzd_status read_sections(opening *o) {
     } else if (type[0] >= 'A' && type[0] <= 'Z') { /* PNG's rule: a capital is critical */
       return bzdi_fail(BZD_E_VERSION, "critical section %.4s is not known to this library", (const char *)type);
     } else {
-      BZDI_TRY(keep_extra(o->store, type, flags, payload));
+      BZDI_TRY(keep_extra(o, type, flags, payload));
     }
   }
   BZDI_TRY(read_tensors(o, parts[0], parts[1], parts[2]));
   BZDI_TRY(read_entries(o, BZDI_META, parts[3].at, parts[3].size));
+  if (o->narrow && parts[4].size > 0)
+    return bzdi_fail(BZD_E_CORRUPT, "tensor %s: stored as bfloat16 beside the state of a trainer", o->narrow);
   return read_entries(o, BZDI_STAT, parts[4].at, parts[4].size);
 }
 
@@ -298,6 +321,7 @@ static bzd_status open_index(opening *o, const bzdi_reader *reader) {
   BZDI_TRY(read_header(o, reader));
   BZDI_TRY(read_trailer(o, reader));
   BZDI_TRY(check_limits(o, reader->size));
+  BZDI_TRY(charge(o, o->index_size));
   o->index = bzdi_malloc(o->store->context, o->index_size, 1);
   if (!o->index) return bzdi_no_memory("index", o->index_size, 1);
   BZDI_TRY(reader->read(reader->user, o->index_at, o->index, o->index_size));
@@ -323,70 +347,5 @@ bzd_status bzdi_store_open(const bzd_context *context, const bzdi_reader *reader
     bzdi_store_free(o.store);
   else
     *out = o.store;
-  return status;
-}
-
-/* ---- Decoding ------------------------------------------------------------------------------------------------ */
-
-/* Block by block into dst, or into nothing (dst NULL: verify). */
-static bzd_status decode(const bzdi_store *store, const bzdi_slot *slot, bzdi_coder *coder, unsigned char *scratch,
-                         unsigned char *dst) {
-  const bzdi_tensor *tensor = &slot->tensor;
-  int planes = bzdi_planes(bzdi_dtype_size(tensor->dtype));
-  uint64_t offset = slot->offset, done = 0;
-  uint32_t crc = 0;
-  for (uint64_t b = 0; b < slot->blocks; b++) {
-    const unsigned char *record = store->records + (slot->first_block + b) * BZDI_BLOCK_BYTES;
-    uint32_t size = bzdi_get32(record), plane[4], total = 0;
-    for (int p = 0; p < 4; p++) {
-      plane[p] = bzdi_get32(record + 8 + 4 * p);
-      total += plane[p] & ~BZDI_DEFLATED;
-    }
-    unsigned char *stored = bzdi_coder_stored(coder), *raw = dst ? dst + done : scratch;
-    BZDI_TRY(store->reader.read(store->reader.user, offset, stored, total));
-    uint32_t block_crc = bzdi_crc32(0, stored, total);
-    if (block_crc != bzdi_get32(record + 4))
-      return bzdi_fail(BZD_E_CORRUPT, "tensor %s: checksum of block %llu is %u, expected %u", tensor->name,
-                       (unsigned long long)b, block_crc, bzdi_get32(record + 4));
-    BZDI_TRY(bzdi_block_decode(coder, planes, stored, plane, raw, size));
-    crc = bzdi_crc32(crc, raw, size);
-    offset += total;
-    done += size;
-  }
-  return crc == slot->crc
-             ? BZD_OK
-             : bzdi_fail(BZD_E_CORRUPT, "tensor %s: checksum is %u, expected %u", tensor->name, crc, slot->crc);
-}
-
-size_t bzdi_store_room(void) { return bzdi_coder_bytes(); }
-
-bzd_status bzdi_store_read_in(const bzdi_store *store, int64_t i, void *room, void *dst) {
-  const bzdi_slot *slot = &store->slot[i];
-  if (slot->made) return store->maker.make(store->maker.user, slot->tag, 0, slot->tensor.bytes, dst);
-  if (slot->data) {
-    memcpy(dst, slot->data, slot->tensor.bytes);
-    return BZD_OK;
-  }
-  if (room) return decode(store, slot, bzdi_coder_in(store->context, room), NULL, dst);
-  bzdi_coder *coder;
-  BZDI_TRY(bzdi_coder_new(store->context, &coder));
-  bzd_status status = decode(store, slot, coder, NULL, dst);
-  bzdi_coder_free(coder);
-  return status;
-}
-
-bzd_status bzdi_store_read(const bzdi_store *store, int64_t i, void *dst) {
-  return bzdi_store_read_in(store, i, NULL, dst);
-}
-
-bzd_status bzdi_store_verify(const bzdi_store *store) {
-  bzdi_coder *coder;
-  BZDI_TRY(bzdi_coder_new(store->context, &coder));
-  unsigned char *scratch = bzdi_malloc(store->context, BZDI_BLOCK, 1);
-  bzd_status status = scratch ? BZD_OK : bzdi_no_memory("verify", BZDI_BLOCK, 1);
-  for (int64_t i = 0; status == BZD_OK && i < store->slots; i++)
-    if (!store->slot[i].data && !store->slot[i].made) status = decode(store, &store->slot[i], coder, scratch, NULL);
-  bzdi_free(store->context, scratch);
-  bzdi_coder_free(coder);
   return status;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A store as bytes: header, blocks, index, trailer. The trailer comes last and commits. */
+/* A store as bytes: header, blocks, index, trailer. The trailer comes last and commits. Blocks are encoded in lots on
+ * all threads of the context; makers are asked and bytes are written in order, on the caller's thread. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/task.h"
 #include "store/layout.h"
 
 #include <string.h>
@@ -36,84 +38,161 @@ static bzd_status add_section(output *out, const char type[4], uint32_t flags, c
   return add(out, payload, size);
 }
 
-/* Where a tensor's bytes come from: memory, or block by block from the maker into one block's room. */
-typedef struct input {
-  const unsigned char *data;
-  const bzdi_maker *maker;
-  int64_t tag;
-  unsigned char *room;
-} input;
+typedef struct piece { /* one block on its way */
+  bzdi_slot *slot;
+  uint64_t block; /* of its tensor */
+  const unsigned char *raw;
+  size_t size, stored_size;
+  uint32_t plane[4], crc, stored_crc; /* crc: of its raw bytes */
+} piece;
 
-static bzd_status get_block(const input *in, uint64_t start, uint64_t size, const unsigned char **out) {
-  *out = in->data ? in->data + start : in->room;
-  return in->data ? BZD_OK : in->maker->make(in->maker->user, in->tag, start, size, in->room);
+enum { NAMES, TENSORS, RECORDS, META, STAT, INDEX, OUTPUTS };
+
+typedef struct writing {
+  bzdi_store *store;
+  const bzdi_writer *writer;
+  output *out;                    /* [OUTPUTS] */
+  uint64_t blocks, offset, total; /* total: stored bytes of the tensor, up to here */
+  uint32_t crc;                   /* of the tensor, up to here */
+  int64_t most, count;            /* pieces */
+  int32_t coders;
+  piece *piece;                /* [most] */
+  unsigned char *stored, *raw; /* [most] blocks; raw for what is made, else NULL */
+  unsigned char *coder;        /* [coders] blocks: planes */
+} writing;
+
+static size_t carve(writing *w, int made, void *memory) {
+  bzdi_arena arena = {memory, 0};
+  size_t most = (size_t)w->most;
+  w->piece = bzdi_arena_take(&arena, most, sizeof *w->piece);
+  w->coder = bzdi_arena_take(&arena, (size_t)w->coders, BZDI_BLOCK);
+  w->stored = bzdi_arena_take(&arena, most, BZDI_STORED);
+  w->raw = made ? bzdi_arena_take(&arena, most, BZDI_BLOCK) : NULL;
+  return arena.used;
 }
 
-/* One tensor: its blocks to the writer, its record and theirs to the index. */
-static bzd_status write_tensor(bzdi_slot *slot, const input *in, bzdi_coder *coder, const bzdi_writer *writer,
-                               uint64_t *blocks, uint64_t *offset, output *names, output *tensors, output *records) {
+/* ---- Blocks --------------------------------------------------------------------------------------------------- */
+
+static void encode_piece(void *arg, int64_t i, int32_t slot) {
+  writing *w = arg;
+  piece *p = &w->piece[i];
+  unsigned char *room = w->coder + (size_t)(w->coders < w->most ? slot : i) * BZDI_BLOCK;
+  unsigned char *stored = w->stored + (size_t)i * BZDI_STORED;
+  int planes = bzdi_planes(bzdi_dtype_size(p->slot->tensor.stored_dtype));
+  p->crc = bzdi_crc32(0, p->raw, p->size);
+  p->stored_size = bzdi_block_encode(room, planes, p->raw, p->size, stored, p->plane);
+  p->stored_crc = bzdi_crc32(0, stored, p->stored_size);
+}
+
+static bzd_status add_tensor(writing *w, bzdi_slot *slot, uint64_t blocks) {
   const bzdi_tensor *tensor = &slot->tensor;
-  int planes = bzdi_planes(bzdi_dtype_size(tensor->dtype));
+  output *names = &w->out[NAMES];
   unsigned char record[BZDI_TENSOR_BYTES] = {0};
-  uint64_t count = (tensor->bytes + BZDI_BLOCK - 1) / BZDI_BLOCK, total = 0;
-  uint32_t crc = 0;
   bzdi_put32(record, (uint32_t)names->size);
   bzdi_put32(record + 4, (uint32_t)strlen(tensor->name));
   bzdi_put16(record + 8, (uint32_t)tensor->dtype);
-  bzdi_put16(record + 10, (uint32_t)tensor->dtype);
+  bzdi_put16(record + 10, (uint32_t)tensor->stored_dtype);
   bzdi_put16(record + 12, (uint32_t)tensor->role);
   bzdi_put16(record + 14, (uint32_t)tensor->ndim);
   for (int i = 0; i < tensor->ndim; i++) bzdi_put64(record + 16 + 8 * i, (uint64_t)tensor->shape[i]);
-  bzdi_put64(record + 80, *blocks);
-  bzdi_put64(record + 88, count);
+  bzdi_put64(record + 80, w->blocks);
+  bzdi_put64(record + 88, blocks);
   bzdi_put64(record + 96, tensor->bytes);
+  bzdi_put32(record + 104, w->crc);
   BZDI_TRY(add(names, tensor->name, strlen(tensor->name)));
-  for (uint64_t b = 0; b < count; b++) {
-    uint64_t start = b * BZDI_BLOCK, size = tensor->bytes - start < BZDI_BLOCK ? tensor->bytes - start : BZDI_BLOCK;
-    const unsigned char *raw, *stored;
-    size_t stored_size;
-    uint32_t plane[4];
-    unsigned char block[BZDI_BLOCK_BYTES] = {0};
-    BZDI_TRY(get_block(in, start, size, &raw));
-    crc = bzdi_crc32(crc, raw, size);
-    BZDI_TRY(bzdi_block_encode(coder, planes, raw, size, &stored, &stored_size, plane));
-    BZDI_TRY(writer->write(writer->user, stored, stored_size));
-    bzdi_put32(block, (uint32_t)size);
-    bzdi_put32(block + 4, bzdi_crc32(0, stored, stored_size));
-    for (int p = 0; p < 4; p++) bzdi_put32(block + 8 + 4 * p, plane[p]);
-    BZDI_TRY(add(records, block, sizeof block));
-    total += stored_size;
-  }
-  bzdi_put32(record + 104, crc);
-  BZDI_TRY(add(tensors, record, sizeof record));
-  slot->tensor.stored_bytes = total;
-  *blocks += count;
-  *offset += total;
+  BZDI_TRY(add(&w->out[TENSORS], record, sizeof record));
+  slot->tensor.stored_bytes = w->total;
+  w->blocks += blocks;
+  w->offset += w->total;
+  w->total = 0;
   return BZD_OK;
 }
 
-static bzd_status write_tensors(bzdi_store *store, bzdi_coder *coder, const bzdi_writer *writer, uint64_t *offset,
-                                output *names, output *tensors, output *records) {
-  uint64_t blocks = 0;
-  for (int64_t i = 0; i < store->slots; i++) {
-    bzdi_slot *slot = &store->slot[i];
-    uint64_t bytes = slot->made && slot->tensor.bytes > BZDI_BLOCK ? BZDI_BLOCK : slot->tensor.bytes;
-    input in = {slot->data, &store->maker, slot->tag, NULL};
-    bzd_status status = BZD_OK;
-    if (!slot->data) {
-      in.room = bzdi_malloc(store->context, bytes, 1);
-      if (!in.room) return bzdi_no_memory(slot->tensor.name, bytes, 1);
-    }
-    if (!slot->data && !slot->made) { /* an opened store is written again */
-      status = bzdi_store_read(store, i, in.room);
-      in.data = in.room;
-    }
-    if (status == BZD_OK) status = write_tensor(slot, &in, coder, writer, &blocks, offset, names, tensors, records);
-    bzdi_free(store->context, in.room);
-    if (status != BZD_OK) return status;
+static uint64_t blocks_of(const bzdi_slot *slot) { return (bzdi_slot_bytes(slot) - 1) / BZDI_BLOCK + 1; }
+
+/* Encodes what is there and writes it. */
+static bzd_status flush(writing *w) {
+  if (w->coders == 1) /* small: no thread is woken for it */
+    for (int64_t i = 0; i < w->count; i++) encode_piece(w, i, 0);
+  else
+    bzdi_parallel_for(w->store->context, w->count, encode_piece, w);
+  for (int64_t i = 0; i < w->count; i++) {
+    piece *p = &w->piece[i];
+    unsigned char record[BZDI_BLOCK_BYTES] = {0};
+    w->crc = p->block == 0 ? p->crc : bzdi_crc32_join(w->crc, p->crc, p->size);
+    BZDI_TRY(w->writer->write(w->writer->user, w->stored + (size_t)i * BZDI_STORED, p->stored_size));
+    bzdi_put32(record, (uint32_t)p->size);
+    bzdi_put32(record + 4, p->stored_crc);
+    for (int k = 0; k < 4; k++) bzdi_put32(record + 8 + 4 * k, p->plane[k]);
+    BZDI_TRY(add(&w->out[RECORDS], record, sizeof record));
+    w->total += p->stored_size;
+    if (p->block == blocks_of(p->slot) - 1) BZDI_TRY(add_tensor(w, p->slot, p->block + 1));
+  }
+  w->count = 0;
+  return BZD_OK;
+}
+
+/* In memory, or made: its blocks join the lot, which is encoded when it is full. */
+static bzd_status write_kept(writing *w, bzdi_slot *slot) {
+  const bzdi_maker *maker = &w->store->maker;
+  uint64_t bytes = bzdi_slot_bytes(slot);
+  for (uint64_t b = 0, start = 0; start < bytes; b++, start += BZDI_BLOCK) {
+    size_t size = bytes - start < BZDI_BLOCK ? bytes - start : BZDI_BLOCK;
+    unsigned char *room = w->raw ? w->raw + (size_t)w->count * BZDI_BLOCK : NULL;
+    w->piece[w->count] = (piece){.slot = slot, .block = b, .size = size};
+    w->piece[w->count].raw = slot->made ? room : (const unsigned char *)slot->data + start;
+    if (slot->made) BZDI_TRY(maker->make(maker->user, slot->tag, start, size, room));
+    if (++w->count == w->most) BZDI_TRY(flush(w));
   }
   return BZD_OK;
 }
+
+/* In the file: its blocks are written as they are, with their checksums looked at. */
+static bzd_status copy_blocks(writing *w, bzdi_slot *slot) {
+  const bzdi_reader *reader = &w->store->reader;
+  const unsigned char *record = w->store->records + slot->first_block * BZDI_BLOCK_BYTES;
+  uint64_t offset = slot->offset;
+  BZDI_TRY(flush(w));
+  for (uint64_t b = 0; b < slot->blocks; b++, record += BZDI_BLOCK_BYTES) {
+    uint64_t size = 0;
+    for (int p = 0; p < 4; p++) size += bzdi_get32(record + 8 + 4 * p) & ~BZDI_DEFLATED;
+    BZDI_TRY(reader->read(reader->user, offset, w->stored, size));
+    BZDI_TRY(bzdi_block_check_stored(slot, b, record, w->stored));
+    BZDI_TRY(w->writer->write(w->writer->user, w->stored, size));
+    offset += size;
+  }
+  BZDI_TRY(add(&w->out[RECORDS], record - slot->blocks * BZDI_BLOCK_BYTES, slot->blocks * BZDI_BLOCK_BYTES));
+  w->crc = slot->crc;
+  w->total = offset - slot->offset;
+  return add_tensor(w, slot, slot->blocks);
+}
+
+static bzd_status write_tensors(writing *w) {
+  bzdi_store *store = w->store;
+  uint64_t blocks = 1; /* room for one to be copied */
+  int made = 0;
+  for (int64_t i = 0; i < store->slots; i++) {
+    blocks += store->slot[i].data || store->slot[i].made ? blocks_of(&store->slot[i]) : 0;
+    made = made || store->slot[i].made;
+  }
+  bzdi_lot_size size = bzdi_lot_size_of(store->context, blocks);
+  w->most = size.blocks;
+  w->coders = size.coders;
+  size_t bytes = carve(w, made, NULL);
+  void *memory = bzdi_malloc(store->context, 1, bytes);
+  if (!memory) return bzdi_no_memory("encoder", bytes, 1);
+  carve(w, made, memory);
+  bzd_status status = BZD_OK;
+  for (int64_t i = 0; status == BZD_OK && i < store->slots; i++) {
+    bzdi_slot *slot = &store->slot[i];
+    status = slot->data || slot->made ? write_kept(w, slot) : copy_blocks(w, slot);
+  }
+  if (status == BZD_OK) status = flush(w);
+  bzdi_free(store->context, memory);
+  return status;
+}
+
+/* ---- Index ---------------------------------------------------------------------------------------------------- */
 
 static bzd_status add_entries(const bzdi_store *store, int section, output *payload) {
   for (int64_t i = 0; i < store->entries[section]; i++) {
@@ -129,8 +208,6 @@ static bzd_status add_entries(const bzdi_store *store, int section, output *payl
   }
   return BZD_OK;
 }
-
-enum { NAMES, TENSORS, RECORDS, META, STAT, INDEX, OUTPUTS };
 
 static bzd_status write_rest(const bzdi_store *store, uint64_t offset, const bzdi_writer *writer, output *out) {
   output *index = &out[INDEX];
@@ -160,10 +237,8 @@ static bzd_status write_rest(const bzdi_store *store, uint64_t offset, const bzd
 
 bzd_status bzdi_store_write(bzdi_store *store, const bzdi_writer *writer) {
   output out[OUTPUTS];
+  writing w = {.store = store, .writer = writer, .out = out, .offset = BZDI_HEAD_BYTES};
   unsigned char head[BZDI_HEAD_BYTES] = {0};
-  bzdi_coder *coder;
-  uint64_t offset = BZDI_HEAD_BYTES;
-  BZDI_TRY(bzdi_coder_new(store->context, &coder));
   for (int i = 0; i < OUTPUTS; i++) out[i] = (output){.context = store->context};
   memcpy(head, bzdi_head_magic, 8);
   bzdi_put16(head + 8, BZDI_MAJOR);
@@ -171,14 +246,12 @@ bzd_status bzdi_store_write(bzdi_store *store, const bzdi_writer *writer) {
   bzdi_put32(head + 60, bzdi_crc32(0, head, 60));
   if (store->maker.begin) store->maker.begin(store->maker.user);
   bzd_status status = writer->write(writer->user, head, sizeof head);
-  if (status == BZD_OK)
-    status = write_tensors(store, coder, writer, &offset, &out[NAMES], &out[TENSORS], &out[RECORDS]);
+  if (status == BZD_OK) status = write_tensors(&w);
   if (store->maker.end) {
     bzd_status ended = store->maker.end(store->maker.user, status == BZD_OK ? store : NULL);
     if (status == BZD_OK) status = ended;
   }
-  if (status == BZD_OK) status = write_rest(store, offset, writer, out);
+  if (status == BZD_OK) status = write_rest(store, w.offset, writer, out);
   for (int i = 0; i < OUTPUTS; i++) bzdi_free(store->context, out[i].data);
-  bzdi_coder_free(coder);
   return status;
 }

@@ -48,6 +48,9 @@ static void test_source_create(void) {
   FIELD(windows, 0);
   FIELD(windows, 257);
   FIELD(tolerance, -1.0);
+  FIELD(bend, -0.01);
+  FIELD(bend, 1.01);
+  FIELD(bend, NAN);
   FIELD(tolerance, NAN);
   FIELD_OF(BZD_E_UNSUPPORTED, good_source, solver, BZD_SOLVER_CONTROL);
   FIELD_OF(BZD_E_UNSUPPORTED, good_source, solver, BZD_SOLVER_REANCHOR);
@@ -173,7 +176,7 @@ static void test_trainer_create(void) {
     FIELD(member, NAN);                                                                                                \
     FIELD(member, INFINITY);                                                                                           \
   } while (0)
-  BAD_CONFIG(bzd_trainer_config, bzd_trainer_config_init, bzd_trainer, CREATE);
+  BAD_CONFIG_SINCE(192, bzd_trainer_config, bzd_trainer_config_init, bzd_trainer, CREATE);
   FIELD(loss, 0);
   FIELD(loss, 4);
   FIELD(steps, 0);
@@ -217,6 +220,14 @@ static void test_trainer_create(void) {
   FIELD(consistency, -1.0);
   FIELD(consistency, INFINITY);
   FRACTION(cond_dropout);
+  FIELD(divergence, 0);
+  FIELD(divergence, 4);
+  FIELD(divergence_limit, 0);
+  FIELD(divergence_limit, 1000001);
+  FIELD(snapshot_every, 0);
+  FIELD(snapshot_every, INT64_MAX);
+  FRACTION(rollback_rate);
+  FIELD(rollback_rate, 0.0);
 #undef FRACTION
 #undef FIELD
 #undef CREATE
@@ -373,9 +384,83 @@ static void test_checkpoint_objects(void) {
   BAD_OUT(BZD_E_STATE, bzd_source, bzd_checkpoint_stream_source(s.checkpoint, &made));
 }
 
+static void test_checkpoint_changes(void) {
+  const char *value = NULL;
+  const void *data = NULL;
+  size_t size = 0;
+  char name[5] = "kept", long_key[65] = {0};
+  memset(long_key, 'k', 64);
+  static const char *const bad_keys[] = {"", "a b", "\xC3\xA9", "a/b"};
+  static const char *const bad_names[] = {"",
+                                          "abc",
+                                          "abcde",
+                                          "Abcd",
+                                          "ab d",
+                                          "ab1d",
+                                          "\xC3\xA9"
+                                          "ab"};
+  BAD_HANDLE(bzd_checkpoint, bzd_checkpoint_set_metadata(h, "k", "v"));
+  BAD_HANDLE(bzd_checkpoint, bzd_checkpoint_find_metadata(h, "k", &value));
+  BAD(ARG, bzd_checkpoint_set_metadata(s.checkpoint, NULL, "v"));
+  BAD(ARG, bzd_checkpoint_set_metadata(s.checkpoint, long_key, "v"));
+  BAD(ARG, bzd_checkpoint_set_metadata(s.checkpoint, "k", "\xFF"));
+  BAD(ARG, bzd_checkpoint_find_metadata(s.checkpoint, NULL, &value));
+  BAD(ARG, bzd_checkpoint_find_metadata(s.checkpoint, "k", NULL));
+  for (size_t i = 0; i < sizeof bad_keys / sizeof bad_keys[0]; i++) {
+    BAD(ARG, bzd_checkpoint_set_metadata(s.checkpoint, bad_keys[i], "v"));
+    BAD(ARG, bzd_checkpoint_set_metadata(s.checkpoint, bad_keys[i], NULL));
+    BAD(ARG, bzd_checkpoint_find_metadata(s.checkpoint, bad_keys[i], &value));
+  }
+  BAD_HANDLE(bzd_checkpoint, bzd_checkpoint_set_section(h, "note", "x", 1));
+  BAD_HANDLE(bzd_checkpoint, bzd_checkpoint_get_section(h, "note", &data, &size));
+  BAD_HANDLE(bzd_checkpoint, bzd_checkpoint_section_at(h, 0, name, &size));
+  BAD(ARG, bzd_checkpoint_set_section(s.checkpoint, NULL, "x", 1));
+  BAD(ARG, bzd_checkpoint_get_section(s.checkpoint, NULL, &data, &size));
+  for (size_t i = 0; i < sizeof bad_names / sizeof bad_names[0]; i++) {
+    BAD(ARG, bzd_checkpoint_set_section(s.checkpoint, bad_names[i], "x", 1));
+    BAD(ARG, bzd_checkpoint_get_section(s.checkpoint, bad_names[i], &data, &size));
+  }
+  BAD(ARG, bzd_checkpoint_set_section(s.checkpoint, "nOte", "x", 1)); /* the format's own */
+  BAD(ARG, bzd_checkpoint_set_section(s.checkpoint, "note", NULL, 1));
+  BAD(BZD_E_LIMIT, bzd_checkpoint_set_section(s.checkpoint, "note", "x", SIZE_MAX));
+  BAD(ARG, bzd_checkpoint_get_section(s.checkpoint, "note", NULL, &size));
+  BAD(ARG, bzd_checkpoint_get_section(s.checkpoint, "note", &data, NULL));
+  BAD(ARG, bzd_checkpoint_section_at(s.checkpoint, -1, name, &size));
+  BAD(ARG, bzd_checkpoint_section_at(s.checkpoint, 0, name, &size));
+  BAD(ARG, bzd_checkpoint_section_at(s.checkpoint, INT64_MAX, name, NULL));
+  BAD(ARG, bzd_checkpoint_section_at(s.checkpoint, 0, NULL, &size));
+  assert_string_equal(name, "kept");
+  BAD_HANDLE(bzd_checkpoint, bzd_checkpoint_set_storage(h, BZD_STORAGE_BF16));
+  BAD(ARG, bzd_checkpoint_set_storage(s.checkpoint, -1));
+  BAD(ARG, bzd_checkpoint_set_storage(s.checkpoint, 2));
+  bzd_checkpoint *other;
+  OK(bzd_checkpoint_from_trainer(s.trainer, &other));
+  BAD(BZD_E_UNSUPPORTED, bzd_checkpoint_set_storage(other, BZD_STORAGE_BF16));
+  bzd_checkpoint_destroy(other);
+  OK(bzd_checkpoint_from_source(s.pool, &other));
+  BAD(BZD_E_UNSUPPORTED, bzd_checkpoint_set_storage(other, BZD_STORAGE_BF16));
+  bzd_checkpoint_destroy(other);
+  bzd_tensor_info tensor = {.struct_size = sizeof tensor};
+  OK(bzd_checkpoint_get_tensor(s.checkpoint, 0, &tensor));
+  int64_t rows = tensor.shape[0];
+  size_t row = (size_t)tensor.raw_bytes / (size_t)rows;
+  BAD_HANDLE(bzd_checkpoint, bzd_checkpoint_read_rows(h, 0, 0, 1, s.out, sizeof s.out));
+  BAD(ARG, bzd_checkpoint_read_rows(s.checkpoint, -1, 0, 1, s.out, sizeof s.out));
+  BAD(ARG, bzd_checkpoint_read_rows(s.checkpoint, INT64_MAX, 0, 1, s.out, sizeof s.out));
+  BAD(ARG, bzd_checkpoint_read_rows(s.checkpoint, 0, -1, 1, s.out, sizeof s.out));
+  BAD(ARG, bzd_checkpoint_read_rows(s.checkpoint, 0, rows + 1, 0, s.out, sizeof s.out));
+  BAD(ARG, bzd_checkpoint_read_rows(s.checkpoint, 0, 1, rows, s.out, sizeof s.out));
+  BAD(ARG, bzd_checkpoint_read_rows(s.checkpoint, 0, 0, -1, s.out, sizeof s.out));
+  BAD(ARG, bzd_checkpoint_read_rows(s.checkpoint, 0, INT64_MAX, INT64_MAX, s.out, sizeof s.out));
+  BAD(ARG, bzd_checkpoint_read_rows(s.checkpoint, 0, 0, 1, NULL, SIZE_MAX));
+  BAD(BZD_E_LIMIT, bzd_checkpoint_read_rows(s.checkpoint, 0, 0, 2, s.out, 2 * row - 1));
+  OK(bzd_checkpoint_read_rows(s.checkpoint, 0, rows, 0, NULL, 0));
+}
+
 static void test_checkpoint(void **state) {
   const char *key = "kept";
   (void)state;
+  test_checkpoint_changes();
   test_checkpoint_objects();
   test_checkpoint_bytes();
   BAD_INFO(bzd_checkpoint_info, bzd_checkpoint_get_info(s.checkpoint, i));

@@ -633,6 +633,7 @@ static void test_energy_budget(void **state) {
   assert_true(numbers.drift < 1e-3); /* there and back by the adaptive solver */
   /* Trajectories of the flow itself as paths: they do not cross, and V is what their fit leaves. */
   bzd_ensemble_source_config along = source_config();
+  along.bend = 1;
   bzd_source *curves = source_of(single(flow), 4, &along);
   config.paths = curves;
   config.real = NULL;

@@ -114,6 +114,7 @@ static bzd_source *create(const bzd_fitter *fitter, int32_t guide, double tau, c
   config.rho = rho;
   config.seed = 3;
   config.steps = 32;
+  config.bend = 1;
   OK(bzd_source_create_ensemble(growing, fitter, &config, &source));
   return source;
 }

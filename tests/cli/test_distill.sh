@@ -19,6 +19,14 @@ $bezdist sample --model control.bzd --count 5 --nfe 2 --out x.npy --quiet >/dev/
 $bezdist sample --model endpoint.bzd --count 5 --out x.npy --quiet >/dev/null
 fails 1 "2 numbers for 1 teachers\|1 numbers for 2 teachers" distill --teacher t1.bzd --teacher t2.bzd --out z.bzd --weights fixed:1 --steps 5 $small
 fails 2 "" distill --teacher t1.bzd --out z.bzd --weights best
+# Paths without any bend are straight: the student of degree 2 learns what its elevated lines say, others learn more.
+for bend in 0 0.75 1; do
+  $bezdist distill --teacher t1.bzd --out bend$bend.bzd --bend $bend --steps 10 --pool 200 $small >/dev/null
+done
+$bezdist distill --teacher t1.bzd --out bend.bzd --steps 10 --pool 200 $small >/dev/null
+same "$(content_id bend.bzd)" "$(content_id bend0.75.bzd)" "distill and distill --bend 0.75"
+[ "$(content_id bend0.bzd)" != "$(content_id bend1.bzd)" ] && [ "$(content_id bend.bzd)" != "$(content_id bend1.bzd)" ]
+fails 2 "bend" distill --teacher t1.bzd --out z.bzd --bend 1.5
 fails 1 "endpoint" sample --model endpoint.bzd --nfe 2 --quiet
 [ ! -e z.bzd ]
 

@@ -180,8 +180,9 @@ ssize_t write(int fd, const void *data, size_t size) {
 }
 
 int fsync(int fd) {
+  REAL(fsync);
   if (meets(OS_FSYNC)) return failed();
-  if (!os.on) return 0;
+  if (!os.on) return real(fd);
   struct stat facts;
   os.on = 0;
   int folder = fstat(fd, &facts) == 0 && S_ISDIR(facts.st_mode);

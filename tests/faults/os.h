@@ -50,7 +50,7 @@ typedef struct os_record { /* of what changes a file system */
 enum { OS_MOST_CALLS = 100000, OS_MOST_RECORDS = 4096 };
 
 typedef struct os_state {
-  int on; /* count calls, and the four below */
+  int on; /* count calls, and the four below; fsync is then not passed on: what it is for is simulated */
   os_fault fault;
   void (*hook)(long at, int call); /* before each call, itself with everything off; may be NULL */
   int logging;

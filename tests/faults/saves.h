@@ -7,6 +7,7 @@
 
 #include "host.h"
 #include "objects.h"
+#include "os.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -222,6 +223,60 @@ static inline void empty_folder(const char *folder) {
     assert_int_equal(remove(path), 0);
   }
   closedir(dir);
+}
+
+/* ---- What every test has: the saves, a folder and names in it ------------------------------------------------- */
+
+static saves all;
+static char folder[64], path[128], other[128];
+
+static inline int set_up(void **state) {
+  (void)state;
+  saves_make(&all);
+  make_folder(folder, sizeof folder);
+  snprintf(path, sizeof path, "%s/target", folder);
+  snprintf(other, sizeof other, "%s/other", folder);
+  return 0;
+}
+
+static inline int tear_down(void **state) {
+  (void)state;
+  empty_folder(folder);
+  rmdir(folder);
+  saves_free(&all);
+  return 0;
+}
+
+/* After each test, also one that failed in a hook. */
+static inline int clean_up(void **state) {
+  (void)state;
+  os_stop();
+  os.hook = NULL;
+  umask(022);
+  empty_folder(folder);
+  return 0;
+}
+
+static inline const char *in_folder(const char *name) {
+  static char full[4][600];
+  static int turn;
+  turn = (turn + 1) % 4;
+  snprintf(full[turn], sizeof full[turn], "%s/%s", folder, name);
+  return full[turn];
+}
+
+static inline void put_old(const char *file) {
+  put_file(file, all.content[FLOW][OLD].data, all.content[FLOW][OLD].size);
+}
+static inline bzd_status save_to(const char *file, int version) { return saves_save(&all, FLOW, version, file); }
+static inline void check(const char *file, int version) {
+  if (!file_is(file, &all.content[FLOW][version])) fail_msg("%s is not the %s file", file, version_texts[version]);
+}
+
+static inline mode_t type_of(const char *file) {
+  struct stat facts;
+  assert_int_equal(lstat(file, &facts), 0);
+  return facts.st_mode & S_IFMT;
 }
 
 #endif

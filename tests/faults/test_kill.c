@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* SIGKILL before and after every system call of a save: the file is the old or the new one, and what killed saves leave
- * does not pile up. With the path of the bezdist program in BEZDIST_PROGRAM the same for `bezdist train`. Skipped where
- * a process may not trace its child. */
+/* SIGKILL before and after every system call of a save: the file is the old or the new one, and saves that
+ * are alive keep their files. With the path of the bezdist program in BEZDIST_PROGRAM the same for `bezdist train`.
+ * Skipped where a process may not trace its child. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,8 +17,6 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-static saves all;
-static char folder[64], path[128];
 static const char *program; /* bezdist; NULL: not built */
 
 /* ---- A traced child ------------------------------------------------------------------------------------------ */
@@ -95,7 +93,7 @@ static int may_trace(void) {
   return 1;
 }
 
-static void put_old(int kind) { put_file(path, all.content[kind][OLD].data, all.content[kind][OLD].size); }
+static void put_old_of(int kind) { put_file(path, all.content[kind][OLD].data, all.content[kind][OLD].size); }
 
 /* One save's leftover in the folder, or none. */
 static void set_leftover(const char *name, int there) {
@@ -117,7 +115,7 @@ static void test_every_call(void **state) {
     const content *versions = all.content[kind];
     const work w = {.kind = kind, .version = NEW};
     for (long k = 1;; k++) {
-      put_old(kind);
+      put_old_of(kind);
       set_leftover("target", leftover);
       pid_t child = start(&w);
       if (go_on(child, k) < k) break; /* it was done before */
@@ -154,29 +152,13 @@ static pid_t start_half(const work *w) {
   return child;
 }
 
-static void test_hundred(void **state) {
-  (void)state;
-  enum { TIMES = 100 };
-  const work w = {.kind = FLOW, .version = NEW};
-  put_old(FLOW);
-  for (int i = 0; i < TIMES; i++) {
-    kill_child(start_half(&w));
-    assert_int_equal(entries(folder), 2);
-    assert_true(file_is(path, &all.content[FLOW][OLD]));
-  }
-  OK(saves_save(&all, FLOW, NEW, path));
-  assert_true(file_is(path, &all.content[FLOW][NEW]));
-  assert_int_equal(entries(folder), 1);
-  print_message("%d saves killed in a row leave one file, which the next save removes\n", TIMES);
-}
-
 /* Saves that are alive keep their files whatever others do; once killed they lose them, let go on they succeed. */
 static void test_alive(void **state) {
   (void)state;
   enum { PROCESSES = 12, SAVES = 20 };
   const work w = {.kind = FLOW, .version = NEW};
   pid_t child[PROCESSES];
-  put_old(FLOW);
+  put_old(path);
   for (int killed = 1; killed >= 0; killed--) {
     for (int i = 0; i < PROCESSES; i++) child[i] = start_half(&w);
     assert_int_equal(entries(folder), 1 + PROCESSES);
@@ -199,7 +181,7 @@ static void test_alive(void **state) {
     OK(saves_save(&all, FLOW, LATER, path));
     assert_int_equal(entries(folder), 1);
     empty_folder(folder);
-    put_old(FLOW);
+    put_old(path);
   }
   print_message("%d saves stopped in the middle kept their files through %d others, twice; let go on, all succeeded\n",
                 PROCESSES, SAVES);
@@ -210,7 +192,7 @@ static void test_storm(void **state) {
   (void)state;
   enum { PROCESSES = 6, SAVES = 25, ROUNDS = 4 };
   long readings = 0;
-  put_old(FLOW);
+  put_old(path);
   for (int round = 0; round < ROUNDS; round++) {
     pid_t child[PROCESSES];
     fflush(NULL);
@@ -303,33 +285,10 @@ static void test_program(void **state) {
   free(new.data);
 }
 
-static int set_up(void **state) {
-  (void)state;
-  saves_make(&all);
-  make_folder(folder, sizeof folder);
-  snprintf(path, sizeof path, "%s/target", folder);
-  return 0;
-}
-
-static int tear_down(void **state) {
-  (void)state;
-  empty_folder(folder);
-  rmdir(folder);
-  saves_free(&all);
-  return 0;
-}
-
-static int clean_up(void **state) {
-  (void)state;
-  empty_folder(folder);
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_teardown(test_every_call, clean_up), cmocka_unit_test_teardown(test_hundred, clean_up),
-      cmocka_unit_test_teardown(test_alive, clean_up), cmocka_unit_test_teardown(test_storm, clean_up),
-      cmocka_unit_test_teardown(test_program, clean_up)};
+      cmocka_unit_test_teardown(test_every_call, clean_up), cmocka_unit_test_teardown(test_alive, clean_up),
+      cmocka_unit_test_teardown(test_storm, clean_up), cmocka_unit_test_teardown(test_program, clean_up)};
   program = getenv("BEZDIST_PROGRAM");
   if (!may_trace()) {
     print_message("skipped: a process may not trace its child here\n");

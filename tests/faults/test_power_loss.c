@@ -13,12 +13,7 @@
 
 #include "saves.h"
 
-#include "os.h"
-
 enum { STATES = 2000, BLOCK = 512 };
-
-static saves all;
-static char folder[64], path[128];
 
 /* ---- Chance -------------------------------------------------------------------------------------------------- */
 
@@ -178,22 +173,6 @@ static void test_without_folder_sync(void **state) {
   print_verdict("control, no fsync of the folder", &v);
   assert_int_equal(v.torn, 0);
   assert_true(v.lost > v.states / 100);
-}
-
-static int set_up(void **state) {
-  (void)state;
-  saves_make(&all);
-  make_folder(folder, sizeof folder);
-  snprintf(path, sizeof path, "%s/target", folder);
-  return 0;
-}
-
-static int tear_down(void **state) {
-  (void)state;
-  empty_folder(folder);
-  rmdir(folder);
-  saves_free(&all);
-  return 0;
 }
 
 int main(void) {

@@ -13,7 +13,9 @@ typedef struct host {
   atomic_llong live;  /* bytes handed out and not given back */
   atomic_llong calls; /* of alloc */
   atomic_llong quota; /* calls left before alloc refuses; negative: no end */
-  atomic_int wrong;   /* blocks given back with another size or alignment */
+  atomic_llong refused;
+  atomic_int once;  /* refuse one call, not all that follow */
+  atomic_int wrong; /* blocks given back with another size or alignment */
 } host;
 
 /* Stands behind each block: what free must be told. */
@@ -25,7 +27,11 @@ static inline void *host_alloc(void *user, size_t size, size_t align) {
   host *h = user;
   atomic_fetch_add(&h->calls, 1);
   long long left = atomic_load(&h->quota);
-  if (left == 0) return NULL;
+  if (left == 0) {
+    atomic_fetch_add(&h->refused, 1);
+    if (atomic_load(&h->once)) atomic_store(&h->quota, -1);
+    return NULL;
+  }
   if (left > 0) atomic_fetch_sub(&h->quota, 1);
   void *block = NULL;
   if (posix_memalign(&block, align, size + sizeof(host_tail)) != 0) return NULL;
@@ -49,6 +55,8 @@ static inline void host_init(host *h) {
   atomic_init(&h->live, 0);
   atomic_init(&h->calls, 0);
   atomic_init(&h->quota, -1);
+  atomic_init(&h->refused, 0);
+  atomic_init(&h->once, 0);
   atomic_init(&h->wrong, 0);
 }
 

@@ -23,7 +23,8 @@ checks = 0
 class TensorInfo(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_uint32), ("role", ctypes.c_int32), ("name", ctypes.c_char_p),
                 ("dtype", ctypes.c_char_p), ("ndim", ctypes.c_int32), ("reserved", ctypes.c_int32),
-                ("shape", ctypes.c_int64 * 8), ("raw_bytes", ctypes.c_uint64), ("stored_bytes", ctypes.c_uint64)]
+                ("shape", ctypes.c_int64 * 8), ("raw_bytes", ctypes.c_uint64), ("stored_bytes", ctypes.c_uint64),
+                ("stored_dtype", ctypes.c_char_p)]
 
 
 class FlowConfig(ctypes.Structure):

@@ -61,7 +61,7 @@ static void test_steps(void **state) {
     float *g = numbers_floats((uint64_t)(10 + k), N, 0, 1);
     double norm = bzdi_adam_norm(NULL, N, g), scale = norm > 0.5 ? 0.5 / norm : 1;
     double rate = bzdi_adam_rate(&config, k), d = fmin(0.9, (1.0 + k) / (10.0 + k));
-    bzdi_adam_step(NULL, &config, k, norm, N, g, w, m, v, ema);
+    bzdi_adam_step(NULL, &config, k, rate, norm, N, g, w, m, v, ema);
     for (int i = 0; i < N; i++) {
       double grad = scale * (double)g[i];
       sm[i] = 0.9 * sm[i] + 0.1 * grad;
@@ -75,8 +75,40 @@ static void test_steps(void **state) {
   free(w);
 }
 
+/* The worst that can be applied, with settings that hold nothing back: weights stay finite. */
+static void test_finite(void **state) {
+  static const double betas[] = {0, 0.9, 0.999999}, epsilons[] = {1e-30, 1e-8};
+  static const float grads[] = {1e18f, 0, 0, -1e18f, 1e-30f, 0};
+  int cases = 0;
+  (void)state;
+  for (int b1 = 0; b1 < 3; b1++)
+    for (int b2 = 0; b2 < 3; b2++)
+      for (int e = 0; e < 2; e++, cases++) {
+        const bzdi_adam_config config = {.rate = 1,
+                                         .final_rate = 1,
+                                         .steps = 6,
+                                         .beta1 = betas[b1],
+                                         .beta2 = betas[b2],
+                                         .epsilon = epsilons[e],
+                                         .ema = 0.9};
+        float w[2] = {3e38f, 0}, m[2] = {0}, v[2] = {0}, ema[2] = {3e38f, 0};
+        for (int k = 1; k <= 6; k++) {
+          float g[2] = {grads[k - 1], -grads[k - 1]};
+          double norm = (double)fabsf(g[0]);
+          assert_true(bzdi_adam_takes(&config, norm));
+          bzdi_adam_step(NULL, &config, k, 1, norm, 2, g, w, m, v, ema);
+          for (int i = 0; i < 2; i++)
+            assert_true(isfinite(w[i]) && isfinite(m[i]) && isfinite(v[i]) && v[i] >= 0 && isfinite(ema[i]));
+        }
+      }
+  const bzdi_adam_config clipped = {.clip = 1}, not = {.clip = 0};
+  assert_true(bzdi_adam_takes(&clipped, 1e40) && !bzdi_adam_takes(&not, 1.1e18));
+  assert_true(!bzdi_adam_takes(&clipped, INFINITY) && !bzdi_adam_takes(&clipped, NAN));
+  print_message("%d settings\n", cases);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_schedule), cmocka_unit_test(test_norm),
-                                     cmocka_unit_test(test_steps)};
+                                     cmocka_unit_test(test_steps), cmocka_unit_test(test_finite)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers as bytes, the cursor that cannot leave its bytes, UTF-8, and the block codec. */
+/* Numbers as bytes, the cursor that cannot leave its bytes, UTF-8, planes and checksums against slow twins, and the
+ * block codec. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include "numbers.h"
 #include "store/bytes.h"
 #include "store/codec.h"
+#include "store/planes.h"
 
 #include <string.h>
 
@@ -68,15 +70,13 @@ static void test_utf8(void **state) {
 
 /* Encodes, checks, decodes; returns the stored size. */
 static size_t round_trip(bzdi_coder *coder, int planes, const void *raw, size_t size) {
-  const unsigned char *stored;
-  size_t total, sum = 0;
+  unsigned char *copy = malloc(BZDI_STORED), *back = malloc(size);
+  size_t sum = 0;
   uint32_t plane[4];
-  assert_int_equal(bzdi_block_encode(coder, planes, raw, size, &stored, &total, plane), BZD_OK);
+  size_t total = bzdi_block_encode(back, planes, raw, size, copy, plane);
   for (int p = 0; p < 4; p++) sum += plane[p] & ~BZDI_DEFLATED;
   assert_true(sum == total && total <= size);
   assert_true(bzdi_block_check(planes, size, plane));
-  unsigned char *copy = malloc(total), *back = malloc(size);
-  memcpy(copy, stored, total);
   assert_int_equal(bzdi_block_decode(coder, planes, copy, plane, back, size), BZD_OK);
   assert_memory_equal(back, raw, size);
   if (plane[planes - 1] & BZDI_DEFLATED) { /* the last plane, damaged or mismeasured, does not pass */
@@ -92,8 +92,8 @@ static size_t round_trip(bzdi_coder *coder, int planes, const void *raw, size_t 
 
 static void test_codec(void **state) {
   (void)state;
-  bzdi_coder *coder;
-  assert_int_equal(bzdi_coder_new(NULL, &coder), BZD_OK);
+  void *memory = malloc(bzdi_coder_bytes());
+  bzdi_coder *coder = bzdi_coder_in(NULL, memory);
   float *weights = numbers_floats(1, BZDI_BLOCK / 4, 0, 0.05);
   for (int planes = 1; planes <= 4; planes *= 2)
     for (size_t n = 1; n < 3000; n = 2 * n + 3) round_trip(coder, planes, weights, n * (size_t)planes);
@@ -105,7 +105,71 @@ static void test_codec(void **state) {
   memset(weights, 0, BZDI_BLOCK);
   assert_true(round_trip(coder, 4, weights, BZDI_BLOCK) < BZDI_BLOCK / 500);
   free(weights);
-  bzdi_coder_free(coder);
+  free(memory);
+}
+
+/* The slow twins: the format's sentences, byte by byte and bit by bit. */
+static void split_slowly(int planes, const unsigned char *raw, size_t size, unsigned char *out) {
+  for (size_t i = 0; i < size; i += (size_t)planes) {
+    unsigned char turned[4] = {raw[i]};
+    for (int k = 0; k < planes; k++) turned[k] = raw[i + (size_t)k];
+    if (planes == 4) {
+      int sign = raw[i + 3] >> 7;
+      for (int k = 3; k > 0; k--) turned[k] = (unsigned char)(raw[i + (size_t)k] << 1 | raw[i + (size_t)k - 1] >> 7);
+      turned[0] = (unsigned char)(raw[i] << 1 | sign);
+    }
+    for (int k = 0; k < planes; k++) out[(size_t)k * (size / (size_t)planes) + i / (size_t)planes] = turned[k];
+  }
+}
+
+static uint32_t crc_slowly(const unsigned char *data, size_t size) {
+  uint32_t crc = 0xFFFFFFFFu;
+  for (size_t i = 0; i < size; i++) {
+    crc ^= data[i];
+    for (int bit = 0; bit < 8; bit++) crc = crc & 1 ? crc >> 1 ^ 0xEDB88320u : crc >> 1;
+  }
+  return ~crc;
+}
+
+static void test_planes(void **state) {
+  (void)state;
+  enum { MOST = 1200 };
+  unsigned char raw[MOST], fast[MOST], slow[MOST], back[MOST];
+  long long count = 0;
+  for (size_t i = 0; i < MOST; i++) raw[i] = (unsigned char)(i * 2654435761u >> 13);
+  for (int planes = 1; planes <= 4; planes *= 2)
+    for (size_t n = 1; n * (size_t)planes <= MOST; n++, count++) {
+      size_t size = n * (size_t)planes;
+      const unsigned char *plane[4] = {NULL};
+      memset(fast, 0xAA, sizeof fast), memset(slow, 0xAA, sizeof slow), memset(back, 0, sizeof back);
+      bzdi_planes_split(planes, raw, size, fast);
+      split_slowly(planes, raw, size, slow);
+      assert_memory_equal(fast, slow, sizeof fast); /* and nothing beyond */
+      for (int p = 0; p < planes; p++) plane[p] = slow + (size_t)p * n;
+      bzdi_planes_join(planes, plane, back, size);
+      assert_memory_equal(back, raw, size);
+    }
+  assert_int_equal(count, 1200 + 600 + 300);
+}
+
+/* Every length and alignment around the seams; folding alone, where this CPU can; two pieces joined at every place. */
+static void test_crc(void **state) {
+  (void)state;
+  enum { MOST = 1400 };
+  unsigned char data[MOST + 16];
+  for (size_t i = 0; i < sizeof data; i++) data[i] = (unsigned char)(i * 2246822519u >> 11);
+  assert_int_equal(bzdi_crc32(0, "123456789", 9), 0xCBF43926u);
+  for (size_t at = 0; at < 16; at += 5)
+    for (size_t size = 0; size <= MOST; size++)
+      assert_true(bzdi_crc32(0, data + at, size) == crc_slowly(data + at, size));
+  for (size_t size = 64; bzdi_crc32_can_fold() && size <= MOST; size += 16)
+    assert_true(~bzdi_crc32_fold(0xFFFFFFFFu, data, size) == crc_slowly(data, size));
+  uint32_t whole = crc_slowly(data, MOST);
+  for (size_t cut = 0; cut <= MOST; cut++) {
+    uint32_t first = bzdi_crc32(0, data, cut);
+    assert_true(bzdi_crc32(first, data + cut, MOST - cut) == whole);
+    assert_true(bzdi_crc32_join(first, bzdi_crc32(0, data + cut, MOST - cut), MOST - cut) == whole);
+  }
 }
 
 static void test_impossible_records(void **state) {
@@ -125,8 +189,12 @@ static void test_impossible_records(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_cursor),
-                                     cmocka_unit_test(test_utf8), cmocka_unit_test(test_codec),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers),
+                                     cmocka_unit_test(test_cursor),
+                                     cmocka_unit_test(test_utf8),
+                                     cmocka_unit_test(test_planes),
+                                     cmocka_unit_test(test_crc),
+                                     cmocka_unit_test(test_codec),
                                      cmocka_unit_test(test_impossible_records)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,7 +36,7 @@ static void one_shape(int way, int64_t m, int64_t n, int64_t k, int transposed_a
   int64_t ldc = n + 3;
   float *c = numbers_floats(3, m * ldc, 0, 1), *before = malloc((size_t)(m * ldc) * sizeof *before);
   memcpy(before, c, (size_t)(m * ldc) * sizeof *c);
-  size_t bytes = (bzdi_gemm_scratch(m, n, k) + 63) / 64 * 64;
+  size_t bytes = (bzdi_gemm_scratch_by(way, m, n, k) + 63) / 64 * 64;
   void *scratch = aligned_alloc(64, bytes);
   int64_t a_row = transposed_a ? 1 : k, a_column = transposed_a ? m : 1;
   int64_t b_row = transposed_b ? 1 : n, b_column = transposed_b ? k : 1;
@@ -71,7 +71,7 @@ static void test_same_bits_for_any_threads(void **state) {
   enum { M = 250, N = 300, K = 90 };
   float *a = numbers_floats(1, M * K, 0, 1), *b = numbers_floats(2, K * N, 0, 1);
   float *first = calloc(M * N, sizeof *first), *c = calloc(M * N, sizeof *c);
-  void *scratch = aligned_alloc(64, (bzdi_gemm_scratch(M, N, K) + 63) / 64 * 64);
+  void *scratch = aligned_alloc(64, (bzdi_gemm_scratch_by(BZDI_GEMM_BLIS, M, N, K) + 63) / 64 * 64);
   for (int way = BZDI_GEMM_OWN; way <= BZDI_GEMM_BLIS; way++) {
     static const int32_t threads[] = {1, 2, 3, 8};
     for (int t = 0; t < 4; t++) {
@@ -150,7 +150,7 @@ static void test_description(void **state) {
   assert_non_null(strstr(text, "blis"));
   assert_int_equal(bzdi_gemm_describe(cut, sizeof cut), length);
   assert_int_equal(strlen(cut), 7);
-  assert_int_equal(bzdi_gemm_warm(NULL), BZD_OK);
+  assert_true(bzdi_gemm_ready());
 }
 
 int main(void) {

@@ -26,7 +26,7 @@ static bzdi_fit *fit_of(const bzd_context *context, int32_t degree, int32_t node
   double times[64];
   bzdi_fit *fit = NULL;
   equal_times(nodes, times);
-  return bzdi_fit_new(context, degree, nodes, times, NULL, 0.0, &fit) == BZD_OK ? fit : NULL;
+  return bzdi_fit_new(context, degree, nodes, times, NULL, 0.0, 1.0, &fit) == BZD_OK ? fit : NULL;
 }
 
 /* [n, nodes, dim] to [nodes, n, dim]; the caller frees. */
@@ -67,7 +67,7 @@ static void the_matrix_solves_the_normal_equations(void **state) {
       const int32_t inner = degree - 1;
       const double *w = kind & 1 ? weights : NULL, ridge = kind & 2 ? 0.03 : 0.0;
       bzdi_fit *fit = NULL;
-      assert_int_equal(bzdi_fit_new(NULL, degree, 9, times, w, ridge, &fit), BZD_OK);
+      assert_int_equal(bzdi_fit_new(NULL, degree, 9, times, w, ridge, 1.0, &fit), BZD_OK);
       double x[9], a[16] = {0}, b[4] = {0};
       uint64_t seed = 3;
       for (int k = 0; k < 9; k++) x[k] = numbers_normal(&seed);
@@ -241,7 +241,7 @@ static void a_strong_ridge_gives_the_chord(void **state) {
     double none[NODES] = {0};
     float states[NODES], paths[5];
     bzdi_fit *fit = NULL;
-    assert_int_equal(bzdi_fit_new(NULL, 4, NODES, times, weighted ? none : NULL, 1e12, &fit), BZD_OK);
+    assert_int_equal(bzdi_fit_new(NULL, 4, NODES, times, weighted ? none : NULL, 1e12, 1.0, &fit), BZD_OK);
     for (int k = 0; k < NODES; k++) states[k] = (float)(100.0 + 8.0 * times[k] + 5.0 * sin(9.0 * times[k]));
     states[NODES - 1] = 108.0f;
     bzdi_fit_sample_major(fit, 1, 1, states, paths);
@@ -281,7 +281,7 @@ static void bad_arguments_are_refused(void **state) {
     for (int k = 0; k < 9; k++) weights[k] = 1.0;
     if (bad[i].time_at >= 0) times[bad[i].time_at] = bad[i].time;
     if (bad[i].weight_at >= 0) weights[bad[i].weight_at] = bad[i].weight;
-    assert_int_equal(bzdi_fit_new(NULL, bad[i].degree, bad[i].nodes, times, weights, bad[i].ridge, &fit),
+    assert_int_equal(bzdi_fit_new(NULL, bad[i].degree, bad[i].nodes, times, weights, bad[i].ridge, 1.0, &fit),
                      bad[i].status);
     assert_null(fit);
     assert_true(bzdi_error_copy(text, sizeof text) > 0 && strstr(text, bad[i].text) != NULL);
@@ -301,7 +301,7 @@ static void nothing_leaks(void **state) {
     const long long before = atomic_load(&h.live), calls = atomic_load(&h.calls);
     bzdi_fit *fit = NULL;
     if (refuse > 0) atomic_store(&h.refuse_from, calls + refuse);
-    const bzd_status status = bzdi_fit_new(context, 6, NODES, times, NULL, 0.0, &fit);
+    const bzd_status status = bzdi_fit_new(context, 6, NODES, times, NULL, 0.0, 1.0, &fit);
     assert_int_equal(status, refuse == 1 || refuse == 2 ? BZD_E_MEMORY : BZD_OK);
     assert_true((fit == NULL) == (status != BZD_OK));
     bzdi_fit_free(fit);

@@ -19,7 +19,7 @@ static bzd_source *base(const bzd_context *context) {
   bzd_fitter *fitter = models_fitter(context, DEGREE, 5);
   bzd_ensemble *ensemble = models_single(context, models_flow(context, BZDI_FLOW_VELOCITY, 1, DIM, 2, 16, 1));
   const bzdi_ensemble_source_spec spec = {
-      .guide = BZDI_GUIDE_FIT, .seed = 3, .real = real, .rho = 0.3, .solver = BZDI_SOLVER_HEUN, .steps = 5};
+      .guide = BZDI_GUIDE_FIT, .seed = 3, .real = real, .rho = 0.3, .solver = BZDI_SOLVER_HEUN, .steps = 5, .bend = 1};
   bzd_source *source;
   OK(bzdi_source_new_ensemble(ensemble, fitter, fitter->fit, &spec, &source));
   bzdi_release(ensemble);

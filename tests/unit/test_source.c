@@ -18,8 +18,13 @@ static bzd_flow *network(const bzd_context *context, int64_t cond_dim, uint64_t 
 }
 
 static bzdi_ensemble_source_spec settings(void) {
-  return (bzdi_ensemble_source_spec){
-      .guide = BZDI_GUIDE_FIT, .seed = 21, .solver = BZDI_SOLVER_RK4, .steps = 6, .rtol = 1e-4, .atol = 1e-4};
+  return (bzdi_ensemble_source_spec){.guide = BZDI_GUIDE_FIT,
+                                     .seed = 21,
+                                     .solver = BZDI_SOLVER_RK4,
+                                     .steps = 6,
+                                     .rtol = 1e-4,
+                                     .atol = 1e-4,
+                                     .bend = 1};
 }
 
 /* Takes the hold on the ensemble over. */
@@ -159,6 +164,38 @@ static void test_fitted(void **state) {
   bzdi_release(fitter);
   bzdi_release(source);
   bzdi_release(ensemble);
+}
+
+/* Paths that bend less are between the fit and its chord, whatever the degree; their ends are the same. */
+static void test_bend(void **state) {
+  enum { NODES = 9 };
+  (void)state;
+  for (int32_t degree = 1; degree <= 4; degree++) {
+    const int32_t row = (degree + 1) * DIM;
+    float paths[4][N * 5 * DIM];
+    const double bend[4] = {1, 0.75, 0.25, 0};
+    int64_t index[N];
+    for (int i = 0; i < N; i++) index[i] = i;
+    for (int k = 0; k < 4; k++) {
+      bzdi_ensemble_source_spec spec = settings();
+      spec.bend = bend[k];
+      bzd_source *source = over(models_single(NULL, network(NULL, 0, 1)), degree, NODES, &spec);
+      bzdi_spent spent = {0};
+      OK(source->kind->paths(source, N, index, &(bzdi_batch){paths[k], NULL, NULL, &spent}));
+      bzdi_release(source);
+      for (int i = 0; i < N * row; i++) {
+        const float *whole = paths[0] + i / row * row;
+        int p = i % row / DIM, j = i % DIM;
+        double at = (double)p / degree, chord = (1 - at) * (double)whole[j] + at * (double)whole[row - DIM + j];
+        double expected = chord + bend[k] * ((double)whole[p * DIM + j] - chord);
+        if (p == 0 || p == degree)
+          assert_true(paths[k][i] == whole[p * DIM + j]);
+        else
+          assert_true(fabs((double)paths[k][i] - expected) < 1e-5);
+      }
+    }
+    if (degree > 1) assert_memory_not_equal(paths[0], paths[1], sizeof(float) * (size_t)(N * row));
+  }
 }
 
 /* Limit 8: velocities that are polynomials of t have polynomial trajectories. v_j = sum_k c_k t^k with numbers of its
@@ -504,8 +541,8 @@ static void test_identity(void **state) {
   assert_memory_not_equal(first, id, 32);
   identity(&spec, 1, 3, id);
   assert_memory_not_equal(first, id, 32);
-  bzdi_ensemble_source_spec changed[7];
-  for (int i = 0; i < 7; i++) changed[i] = spec;
+  bzdi_ensemble_source_spec changed[8];
+  for (int i = 0; i < 8; i++) changed[i] = spec;
   changed[0].seed++;
   changed[1].rho = 0.25;
   changed[2].steps++;
@@ -514,7 +551,8 @@ static void test_identity(void **state) {
   changed[5].start = other;
   changed[6].guide = BZDI_GUIDE_CONTROL;
   changed[6].guide_time[0] = 0.5;
-  for (int i = 0; i < 7; i++) {
+  changed[7].bend = 0.5;
+  for (int i = 0; i < 8; i++) {
     identity(&changed[i], 1, 2, id);
     assert_memory_not_equal(first, id, 32);
   }
@@ -593,13 +631,20 @@ static void test_memory(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_data),           cmocka_unit_test(test_reflow_pairs),
-      cmocka_unit_test(test_fitted),         cmocka_unit_test(test_polynomial_trajectory),
-      cmocka_unit_test(test_guided_sources), cmocka_unit_test(test_anchored),
-      cmocka_unit_test(test_no_teacher),     cmocka_unit_test(test_drawn_conditions),
-      cmocka_unit_test(test_refusals),       cmocka_unit_test(test_failing_teachers),
-      cmocka_unit_test(test_callback),       cmocka_unit_test(test_identity),
-      cmocka_unit_test(test_threads),        cmocka_unit_test(test_memory)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_data),
+                                     cmocka_unit_test(test_reflow_pairs),
+                                     cmocka_unit_test(test_fitted),
+                                     cmocka_unit_test(test_bend),
+                                     cmocka_unit_test(test_polynomial_trajectory),
+                                     cmocka_unit_test(test_guided_sources),
+                                     cmocka_unit_test(test_anchored),
+                                     cmocka_unit_test(test_no_teacher),
+                                     cmocka_unit_test(test_drawn_conditions),
+                                     cmocka_unit_test(test_refusals),
+                                     cmocka_unit_test(test_failing_teachers),
+                                     cmocka_unit_test(test_callback),
+                                     cmocka_unit_test(test_identity),
+                                     cmocka_unit_test(test_threads),
+                                     cmocka_unit_test(test_memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

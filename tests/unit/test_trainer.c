@@ -29,6 +29,7 @@ static bzdi_trainer_config settings(void) {
                                         .weight_decay = 0.01,
                                         .clip = 0.5,
                                         .ema = 0.9},
+                               .divergence = {.policy = BZDI_DIVERGENCE_STOP},
                                .batch = BATCH,
                                .loss = BZDI_LOSS_MSE,
                                .time = {.kind = BZDI_TIME_UNIFORM, .u_shape = 4, .grid_steps = 4, .seed = 17},
@@ -39,7 +40,8 @@ static bzdi_trainer_config settings(void) {
 static bzd_source *reflow(const bzd_context *context, bzd_flow *teacher) {
   bzd_fitter *fitter = models_fitter(context, 1, 2);
   bzd_ensemble *ensemble = models_single(context, teacher);
-  const bzdi_ensemble_source_spec spec = {.guide = BZDI_GUIDE_FIT, .seed = 5, .solver = BZDI_SOLVER_RK4, .steps = 4};
+  const bzdi_ensemble_source_spec spec = {
+      .guide = BZDI_GUIDE_FIT, .seed = 5, .solver = BZDI_SOLVER_RK4, .steps = 4, .bend = 1};
   bzd_source *source;
   OK(bzdi_source_new_ensemble(ensemble, fitter, fitter->fit, &spec, &source));
   bzdi_release(ensemble);
@@ -240,7 +242,7 @@ static bzd_source *fitted(const bzd_context *context, int32_t degree, int64_t co
   bzd_fitter *fitter = models_fitter(context, degree, 5);
   bzd_data *real = models_data(context, 19, DIM, (int32_t)cond_dim, 6);
   const bzdi_ensemble_source_spec spec = {
-      .guide = BZDI_GUIDE_FIT, .seed = 5, .real = real, .rho = 0.25, .solver = BZDI_SOLVER_HEUN, .steps = 4};
+      .guide = BZDI_GUIDE_FIT, .seed = 5, .real = real, .rho = 0.25, .solver = BZDI_SOLVER_HEUN, .steps = 4, .bend = 1};
   bzd_source *source;
   OK(bzdi_source_new_ensemble(ensemble, fitter, fitter->fit, &spec, &source));
   bzdi_release(ensemble);
@@ -391,6 +393,7 @@ static void test_memory(void **state) {
     bzdi_trainer_config config = settings();
     bzd_trainer *trainer;
     config.cond_dropout = 0.2;
+    if (kind == BZDI_FLOW_ENDPOINT) config.divergence = (bzdi_divergence_config){BZDI_DIVERGENCE_ROLL_BACK, 1, 2, 0.5};
     const long long before = atomic_load(&h.live);
     int refused = 0;
     for (;; refused++) {
@@ -579,6 +582,70 @@ static void test_gradient_named(void **state) {
   bzdi_release(trainer);
 }
 
+/* A loss that is not finite because of a weight names it. */
+static void test_weight_named(void **state) {
+  host o = {.poison = -1};
+  bzd_trainer *trainer = own_trainer(&o);
+  const bzdi_param *bias = &trainer->net->param[trainer->net->params - 1];
+  (void)state;
+  trainer->weights[bias->offset + 2] = NAN;
+  FAILS(BZD_E_DIVERGED, bias->name, bzdi_trainer_run(trainer, 0, NULL, NULL));
+  FAILS(BZD_E_DIVERGED, "step 1: the loss is nan: ", bzdi_trainer_run(trainer, 0, NULL, NULL));
+  FAILS(BZD_E_DIVERGED, "element 2 is nan; nothing was applied", bzdi_trainer_run(trainer, 0, NULL, NULL));
+  assert_int_equal(trainer->step, 0);
+  bzdi_release(trainer);
+}
+
+/* A finite gradient whose square is not, without clipping: its largest element is named. */
+static void test_large_gradient_named(void **state) {
+  host o = {.poison = 2, .value = 1e6f};
+  bzd_trainer *trainer = own_trainer(&o);
+  const bzdi_net *net = trainer->net;
+  const bzdi_param *last = &net->param[net->params - 2];
+  (void)state;
+  trainer->config.adam.clip = 0;
+  memset(trainer->weights, 0, (size_t)net->count * sizeof(float));
+  for (int64_t i = 0; i < last->count; i++) trainer->weights[last->offset + i] = 1e18f;
+  FAILS(BZD_E_DIVERGED, "step 1: gradient of layers.", bzdi_trainer_run(trainer, 0, NULL, NULL));
+  FAILS(BZD_E_DIVERGED, "at most 1e+18 can be applied; nothing", bzdi_trainer_run(trainer, 0, NULL, NULL));
+  trainer->config.adam.clip = 1;
+  OK(bzdi_trainer_run(trainer, 1, NULL, NULL));
+  for (int64_t i = 0; i < net->count; i++)
+    assert_true(isfinite(trainer->weights[i]) && isfinite(trainer->moment2[i]) && isfinite(trainer->ema[i]));
+  bzdi_release(trainer);
+}
+
+/* A roll back restores all that training depends on, to the bit. */
+static void test_roll_back(void **state) {
+  host bad = {.poison = 10 * BATCH + 3, .value = NAN}, good = {.poison = -1};
+  host *hosts[2] = {&bad, &good};
+  bzd_trainer *trainers[2];
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    bzd_source *source;
+    bzd_flow *student = models_flow(NULL, BZDI_FLOW_CONTROL, 2, DIM, 0, WIDTH, 9);
+    bzdi_trainer_config config = settings();
+    config.time.kind = BZDI_TIME_LOSS_AWARE;
+    config.divergence = (bzdi_divergence_config){BZDI_DIVERGENCE_ROLL_BACK, 1, 4, 0.25};
+    OK(bzdi_source_new_callback(NULL, 2, DIM, 0, own_paths, hosts[i], &source));
+    OK(bzdi_trainer_new(student, source, &config, &trainers[i]));
+    bzdi_release(source);
+    bzdi_release(student);
+  }
+  bzd_trainer *back = trainers[0], *twin = trainers[1];
+  OK(bzdi_trainer_run(back, 11, NULL, NULL));
+  OK(bzdi_trainer_run(twin, 8, NULL, NULL));
+  assert_true(back->step == 11 && back->updates == 8 && back->rollbacks == 1 && back->rate_scale == 0.25);
+  SAME(back->weights, twin->weights, twin->net->count);
+  SAME(back->moment1, twin->moment1, twin->net->count);
+  SAME(back->moment2, twin->moment2, twin->net->count);
+  SAME(back->ema, twin->ema, twin->net->count);
+  SAME(back->seen.loss, twin->seen.loss, BZDI_TIME_BINS);
+  assert_true(back->smooth_sum == twin->smooth_sum);
+  bzdi_release(back);
+  bzdi_release(twin);
+}
+
 static void test_bad_teacher(void **state) {
   bzd_flow *teacher = models_flow(NULL, BZDI_FLOW_VELOCITY, 1, DIM, 0, 32, 3),
            *student = models_flow(NULL, BZDI_FLOW_VELOCITY, 1, DIM, 0, WIDTH, 4);
@@ -626,11 +693,20 @@ static void test_shapes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_reflow),      cmocka_unit_test(test_one_step_distillation),
-                                     cmocka_unit_test(test_kinds),       cmocka_unit_test(test_dropout),
-                                     cmocka_unit_test(test_threads),     cmocka_unit_test(test_memory),
-                                     cmocka_unit_test(test_late_paths),  cmocka_unit_test(test_stops),
-                                     cmocka_unit_test(test_diverged),    cmocka_unit_test(test_gradient_named),
-                                     cmocka_unit_test(test_bad_teacher), cmocka_unit_test(test_shapes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_reflow),
+                                     cmocka_unit_test(test_one_step_distillation),
+                                     cmocka_unit_test(test_kinds),
+                                     cmocka_unit_test(test_dropout),
+                                     cmocka_unit_test(test_threads),
+                                     cmocka_unit_test(test_memory),
+                                     cmocka_unit_test(test_late_paths),
+                                     cmocka_unit_test(test_stops),
+                                     cmocka_unit_test(test_diverged),
+                                     cmocka_unit_test(test_gradient_named),
+                                     cmocka_unit_test(test_weight_named),
+                                     cmocka_unit_test(test_roll_back),
+                                     cmocka_unit_test(test_large_gradient_named),
+                                     cmocka_unit_test(test_bad_teacher),
+                                     cmocka_unit_test(test_shapes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,7 @@ static bzdi_trainer_config settings(void) {
                .weight_decay = 0.01,
                .clip = 0.5,
                .ema = 0.9},
+      .divergence = {.policy = BZDI_DIVERGENCE_STOP},
       .batch = 20,
       .loss = BZDI_LOSS_PSEUDO_HUBER,
       .time =
@@ -140,7 +141,11 @@ static void test_fingerprint(void **state) {
   (void)state;
   OK(bzdi_store_set_str(store, BZDI_STAT, "trainer.kernels", "abacus", 0));
   OK(bzdi_trainer_load(store, source, &back));
-  assert_int_equal(back->fingerprint_differs, 1);
+  assert_int_equal(back->fingerprint_differs, BZDI_KERNELS_DIFFER);
+  bzdi_release(back);
+  OK(bzdi_store_set_str(store, BZDI_STAT, "trainer.version", "9.9.9", 0));
+  OK(bzdi_trainer_load(store, source, &back));
+  assert_int_equal(back->fingerprint_differs, BZDI_KERNELS_DIFFER | BZDI_VERSION_DIFFERS);
   OK(bzdi_trainer_run(back, 0, NULL, NULL));
   bzdi_store_free(store);
   bzdi_release(source);
@@ -202,6 +207,11 @@ static void test_hostile(void **state) {
   FAILS(BZD_E_CORRUPT, "second moment 7", bzdi_trainer_load(store, source, &none));
   bzdi_store_free(store);
   trainer->moment2[7] = keep[0];
+  trainer->moment1[7] = -2e18f;
+  store = stored(trainer);
+  FAILS(BZD_E_CORRUPT, "first moment 7 is -2e+18", bzdi_trainer_load(store, source, &none));
+  bzdi_store_free(store);
+  trainer->moment1[7] = 0;
   trainer->weights[7] = NAN;
   store = stored(trainer);
   FAILS(BZD_E_CORRUPT, "", bzdi_trainer_load(store, source, &none));
@@ -216,6 +226,61 @@ static void test_hostile(void **state) {
   bzdi_store_free(store);
   bzdi_release(source);
   bzdi_release(trainer);
+}
+
+/* Lies about a policy and how far it has come; step 6 = 5 updates, 1 roll back or skip. */
+static void test_hostile_divergence(void **state) {
+  static const struct {
+    int32_t policy;
+    const char *key;
+    int64_t value;
+  } lies[] = {{BZDI_DIVERGENCE_SKIP, "trainer.divergence", 1},
+              {BZDI_DIVERGENCE_SKIP, "trainer.divergence", 4},
+              {BZDI_DIVERGENCE_SKIP, "trainer.divergence_limit", 0},
+              {BZDI_DIVERGENCE_SKIP, "trainer.divergence_limit", 1000001},
+              {BZDI_DIVERGENCE_SKIP, "trainer.snapshot_every", 0},
+              {BZDI_DIVERGENCE_SKIP, "trainer.rollback_rate", 2},
+              {BZDI_DIVERGENCE_SKIP, "trainer.updates", 6},
+              {BZDI_DIVERGENCE_SKIP, "trainer.updates", 4},
+              {BZDI_DIVERGENCE_SKIP, "trainer.updates", -1},
+              {BZDI_DIVERGENCE_SKIP, "trainer.skipped", 7},
+              {BZDI_DIVERGENCE_SKIP, "trainer.skipped_in_row", 2},
+              {BZDI_DIVERGENCE_SKIP, "trainer.rollbacks", 1},
+              {BZDI_DIVERGENCE_ROLL_BACK, "trainer.skipped", 1},
+              {BZDI_DIVERGENCE_ROLL_BACK, "trainer.rollbacks", 4},
+              {BZDI_DIVERGENCE_ROLL_BACK, "trainer.rollbacks", 2},
+              {BZDI_DIVERGENCE_ROLL_BACK, "trainer.updates", 7},
+              {BZDI_DIVERGENCE_ROLL_BACK, "trainer.snapshot_updates", 6},
+              {BZDI_DIVERGENCE_ROLL_BACK, "trainer.snapshot_updates", -1},
+              {BZDI_DIVERGENCE_ROLL_BACK, "trainer.snapshot_time_seen", 0}};
+  bzd_source *source = data_source(NULL, 1);
+  (void)state;
+  for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+    bzd_flow *student = models_flow(NULL, BZDI_FLOW_VELOCITY, 3, DIM, 2, 16, 9);
+    bzdi_trainer_config config = settings();
+    bzd_trainer *trainer, *back;
+    bzdi_store *store;
+    config.divergence = (bzdi_divergence_config){lies[i].policy, 3, 100, 0.5};
+    OK(bzdi_trainer_new(student, source, &config, &trainer));
+    OK(bzdi_trainer_run(trainer, 5, NULL, NULL));
+    trainer->step++;
+    *(lies[i].policy == BZDI_DIVERGENCE_SKIP ? &trainer->skipped : &trainer->rollbacks) = 1;
+    store = stored(trainer);
+    OK(bzdi_trainer_load(store, source, &back));
+    bzdi_release(back);
+    if (strcmp(lies[i].key, "trainer.rollback_rate") == 0)
+      OK(bzdi_store_set_f64(store, BZDI_STAT, lies[i].key, (double)lies[i].value, BZDI_MODEL));
+    else if (strcmp(lies[i].key, "trainer.snapshot_time_seen") == 0)
+      OK(bzdi_store_set_bytes(store, BZDI_STAT, lies[i].key, "12345", 5, BZDI_MODEL));
+    else
+      OK(bzdi_store_set_i64(store, BZDI_STAT, lies[i].key, lies[i].value, BZDI_MODEL));
+    FAILS(BZD_E_CORRUPT, "trainer.", bzdi_trainer_load(store, source, &back));
+    assert_null(back);
+    bzdi_store_free(store);
+    bzdi_release(trainer);
+    bzdi_release(student);
+  }
+  bzdi_release(source);
 }
 
 /* The id is that of the training, not of the machine or the moment; a step changes it. */
@@ -263,7 +328,7 @@ static void test_memory(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_resume),       cmocka_unit_test(test_flows),
                                      cmocka_unit_test(test_other_source), cmocka_unit_test(test_fingerprint),
-                                     cmocka_unit_test(test_hostile),      cmocka_unit_test(test_content_id),
-                                     cmocka_unit_test(test_memory)};
+                                     cmocka_unit_test(test_hostile),      cmocka_unit_test(test_hostile_divergence),
+                                     cmocka_unit_test(test_content_id),   cmocka_unit_test(test_memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,7 @@ void run_accumulation(struct piece *piece) {
     rounds(piece, "bezier-ensemble", variant, &curve, ENSEMBLE, teacher, FIRST, last);
     if (anchored) continue;
     rounds(piece, "onestep-first-teacher", variant, &onestep, 1, teacher, FIRST, last);
+    if (!piece->bed->ablated) continue;
     rounds(piece, "krf-first-teacher", variant, &line, 1, teacher, FIRST, last);
     rounds(piece, "bezier-chain", variant, &curve, 1, teacher, CHAIN, last);
   }

@@ -36,6 +36,7 @@ bzd_flow *idea_train(const bzd_flow *flow, bzd_source *source, const bzd_trainer
 bzd_ensemble_source_config idea_paths_config(const struct ideas *ideas) {
   bzd_ensemble_source_config config;
   must(bzd_ensemble_source_config_init(&config, sizeof config), NULL);
+  config.bend = 1; /* the pictures show the fit */
   config.start = ideas->start;
   config.seed = 3;
   return config;
@@ -128,6 +129,7 @@ void study_ideas(const struct common *common, const char *out) {
   draw_spans(ideas);
   draw_split(ideas);
   draw_guides(ideas);
+  draw_bend(ideas);
   draw_steps(ideas);
   draw_grid(ideas);
   draw_times(ideas);

@@ -46,6 +46,7 @@ void draw_anchoring(const struct ideas *ideas);
 void draw_transport(const struct ideas *ideas);
 void draw_split(const struct ideas *ideas); /* ideas_curve.c */
 void draw_guides(const struct ideas *ideas);
+void draw_bend(const struct ideas *ideas);
 void draw_steps(const struct ideas *ideas);
 void draw_spans(const struct ideas *ideas);
 void draw_grid(const struct ideas *ideas);

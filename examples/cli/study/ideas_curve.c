@@ -107,6 +107,35 @@ void draw_guides(const struct ideas *ideas) {
   picture_close(&picture, ideas->out, "guides");
 }
 
+/* Where 512 paths are at half time, coloured by the Gaussian that they end in: along chords most groups are apart,
+ * curves that follow the teacher keep neighbours together, as it parts them late. */
+void draw_bend(const struct ideas *ideas) {
+  enum { PATHS = 512 };
+  static const char *const colours[4] = {BLUE, ORANGE, GREEN, VIOLET};
+  static const char *const titles[3] = {"bend 0: chords", "bend 0.75", "bend 1: fits of the trajectories"};
+  static float paths[6 * PATHS], halfway[2 * PATHS];
+  const double half = 0.5;
+  struct picture picture;
+  picture_open(&picture, 958, 366, "Where paths are at half time, by the Gaussian that they end in, for three bends");
+  for (int c = 0; c < 3; c++) {
+    bzd_ensemble_source_config config = idea_paths_config(ideas);
+    config.bend = c == 0 ? 0 : c == 1 ? 0.75 : 1;
+    bzd_source *source = idea_paths(ideas, ideas->teacher, 2, &config);
+    must(bzd_source_get_paths(source, 0, PATHS, paths, NULL, NULL), "paths");
+    bzd_source_destroy(source);
+    must(bzd_path_evaluate(PATHS, 2, 2, paths, 1, &half, halfway), "curves");
+    struct panel panel = panel_open(&picture, 10 + 316 * c, 30, 306, 306, -2.6, 2.6, titles[c]);
+    for (int i = 0; i < PATHS; i++) {
+      const float *end = paths + 6 * i + 4;
+      double eighth = atan2((double)end[1], (double)end[0]) / 3.14159265358979323846 * 4;
+      draw_points(&panel, 1, halfway + 2 * i, 3.5, colours[((int)floor(eighth + 0.5) + 8) % 4]);
+    }
+  }
+  write_words(&picture, 479, 356, "middle", INK,
+              "paths at t = 1/2; a colour for the Gaussian at their end (opposite ones share it)");
+  picture_close(&picture, ideas->out, "bend");
+}
+
 /* The teacher by Euler steps, and the student along its curves, from the same start. */
 void draw_steps(const struct ideas *ideas) {
   static const int counts[3] = {1, 2, 4};

@@ -9,17 +9,82 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static uint64_t mix(uint64_t hash, const void *data, size_t size) { /* FNV-1a */
-  const unsigned char *at = data;
-  for (size_t i = 0; i < size; i++) hash = (hash ^ at[i]) * UINT64_C(1099511628211);
+/* A hash of names and values. A value that changes nothing (neutral: a feature that is off) is left out, so that a new
+ * field leaves the names of the models that do not use it. */
+static uint64_t mix_text(uint64_t hash, const char *text) { /* FNV-1a, the closing NUL included */
+  do hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+  while (*text++);
   return hash;
+}
+
+static uint64_t mix(uint64_t hash, const char *name, double value, double neutral) {
+  char text[32];
+  if (value == neutral) return hash;
+  snprintf(text, sizeof text, "%.17g", value);
+  return mix_text(mix_text(hash, name), text);
 }
 
 static uint64_t start_hash(const struct piece *piece) {
   const struct bed *bed = piece->bed;
-  const int64_t numbers[] = {bed->rows, bed->held, bed->width, bed->layers, bed->shrink, (int64_t)piece->seed};
-  uint64_t hash = mix(UINT64_C(14695981039346656037), bed->name, strlen(bed->name));
-  return mix(hash, numbers, sizeof numbers);
+  uint64_t hash = mix_text(UINT64_C(14695981039346656037), bed->name);
+  hash = mix(hash, "rows", (double)bed->rows, 0);
+  hash = mix(hash, "held", (double)bed->held, 0);
+  hash = mix(hash, "width", (double)bed->width, 0);
+  hash = mix(hash, "layers", (double)bed->layers, 0);
+  hash = mix(hash, "shrink", bed->shrink, 0);
+  return mix(hash, "seed", (double)piece->seed, 0);
+}
+
+static uint64_t mix_training(uint64_t hash, const bzd_trainer_config *config) {
+  hash = mix(hash, "loss", config->loss, BZD_LOSS_MSE);
+  hash = mix(hash, "steps", (double)config->steps, 0);
+  hash = mix(hash, "batch", (double)config->batch, 0);
+  hash = mix(hash, "rate", config->rate, 0);
+  hash = mix(hash, "final rate", config->final_rate, 0);
+  hash = mix(hash, "warmup", (double)config->warmup, -1);
+  hash = mix(hash, "beta1", config->beta1, 0.9);
+  hash = mix(hash, "beta2", config->beta2, 0.999);
+  hash = mix(hash, "epsilon", config->epsilon, 1e-8);
+  hash = mix(hash, "weight decay", config->weight_decay, 0);
+  hash = mix(hash, "clip", config->clip, 0);
+  hash = mix(hash, "ema", config->ema, 0);
+  if (config->loss == BZD_LOSS_PSEUDO_HUBER) hash = mix(hash, "huber c", config->huber_c, 0);
+  hash = mix(hash, "time", config->time, BZD_TIME_UNIFORM);
+  if (config->time == BZD_TIME_U_SHAPED) hash = mix(hash, "u shape", config->u_shape, 0);
+  if (config->time == BZD_TIME_LOGIT_NORMAL) {
+    hash = mix(hash, "logit mean", config->logit_mean, 0);
+    hash = mix(hash, "logit std", config->logit_std, 0);
+  }
+  hash = mix(hash, "at zero", config->at_zero, 0);
+  hash = mix(hash, "at grid", config->at_grid, 0);
+  if (config->at_grid > 0) {
+    hash = mix(hash, "grid steps", config->grid_steps, 0);
+    hash = mix(hash, "one step", config->one_step, -1);
+  }
+  hash = mix(hash, "endpoint weight", config->endpoint_weight, 1);
+  hash = mix(hash, "consistency", config->consistency, 0);
+  hash = mix(hash, "cond dropout", config->cond_dropout, 0);
+  return mix(hash, "training seed", (double)config->seed, 0);
+}
+
+static uint64_t mix_recipe(uint64_t hash, const struct recipe *recipe) {
+  char name[16];
+  hash = mix(hash, "kind", recipe->kind, 0);
+  hash = mix(hash, "degree", recipe->degree, 0);
+  hash = mix(hash, "guide", recipe->guide, BZD_GUIDE_FIT);
+  hash = mix(hash, "guide flows", (double)recipe->guide_flows, 0);
+  hash = mix(hash, "combine", recipe->combine, BZD_COMBINE_VELOCITY);
+  hash = mix(hash, "rule", recipe->rule, BZD_RULE_UNIFORM);
+  for (int m = 0; m < MOST_TEACHERS; m++) {
+    snprintf(name, sizeof name, "weight %d", m);
+    hash = mix(hash, name, recipe->weights[m], 0);
+  }
+  hash = mix(hash, "windows", recipe->windows, 1);
+  hash = mix(hash, "rho", recipe->rho, 0);
+  if (recipe->degree > 1 && recipe->guide == BZD_GUIDE_FIT) hash = mix(hash, "bend", recipe->bend, 1);
+  hash = mix(hash, "paths", (double)recipe->paths, 0);
+  hash = mix(hash, "seed of paths", (double)recipe->seed, 0);
+  return mix_training(hash, &recipe->training);
 }
 
 static int64_t scaled(const struct piece *piece, double count) { return (int64_t)ceil(count * piece->scale); }
@@ -34,12 +99,15 @@ static bzd_trainer_config training(const struct piece *piece, double steps, uint
 
 struct recipe recipe_default(const struct piece *piece) {
   struct recipe recipe;
+  bzd_ensemble_source_config source;
+  must(bzd_ensemble_source_config_init(&source, sizeof source), NULL);
   memset(&recipe, 0, sizeof recipe);
   recipe.kind = BZD_FLOW_CONTROL;
   recipe.degree = 2;
   recipe.combine = BZD_COMBINE_VELOCITY;
   recipe.rule = BZD_RULE_UNIFORM;
   recipe.windows = 1;
+  recipe.bend = source.bend;
   recipe.seed = 1; /* as the first round of accumulation, whose models other studies find */
   recipe.paths = scaled(piece, (double)piece->bed->paths);
   recipe.training = training(piece, (double)piece->bed->student_steps, 500);
@@ -67,8 +135,13 @@ struct model *make_teacher(struct piece *piece, int m, double steps_times, const
   char name[32];
   bool fresh;
   bzd_trainer_config config = training(piece, (double)piece->bed->teacher_steps * steps_times, (uint64_t)m);
-  uint64_t hash = mix(start_hash(piece), &config, sizeof config);
-  if (part) hash = mix(hash, part, sizeof *part);
+  uint64_t hash = mix_training(start_hash(piece), &config);
+  if (part) {
+    hash = mix(hash, "first", (double)part->first, -1);
+    hash = mix(hash, "stride", (double)part->stride, 0);
+    hash = mix(hash, "class from", part->class_from, -1);
+    hash = mix(hash, "class to", part->class_to, -1);
+  }
   snprintf(name, sizeof name, "teacher%d", m);
   struct model *model = describe(piece, name, hash, &fresh);
   if (!fresh) return model;
@@ -84,9 +157,9 @@ struct model *make_student(struct piece *piece, const struct recipe *recipe, int
   bool fresh;
   struct recipe own = *recipe;
   own.training.seed += own.seed;
-  uint64_t hash = mix(start_hash(piece), &own, sizeof own);
-  for (int i = 0; i < count; i++) hash = mix(hash, teachers[i]->key, strlen(teachers[i]->key));
-  if (init) hash = mix(hash, init->key, strlen(init->key));
+  uint64_t hash = mix_recipe(start_hash(piece), &own);
+  for (int i = 0; i < count; i++) hash = mix_text(hash, teachers[i]->key);
+  if (init) hash = mix_text(mix_text(hash, "from"), init->key);
   struct model *model = describe(piece, "student", hash, &fresh);
   if (!fresh) return model;
   model->recipe = own;
@@ -209,6 +282,7 @@ bzd_source *model_paths(struct piece *piece, struct model *model, uint64_t seed)
   must(bzd_ensemble_source_config_init(&config, sizeof config), NULL);
   config.guide = recipe->guide;
   config.windows = recipe->windows;
+  config.bend = recipe->bend;
   if (recipe->degree == 2) config.guide_times[0] = 0.5;
   config.seed = piece->seed * 1000 + 900 + seed;
   config.start = piece->start;

@@ -72,27 +72,37 @@ void run_anchoring(struct piece *piece) {
   }
 }
 
-/* Interior points from the fit, from states of the trajectory, or from where other teachers send the same x0. */
+/* Interior points from the fit, bent in full or less, from states of the trajectory, or from where other teachers send
+ * the same x0. */
 void run_guides(struct piece *piece) {
   struct model *teacher = references(piece), *three[3] = {teacher};
   for (int m = 1; m < 3; m++) three[m] = make_teacher(piece, m, 1, NULL);
   static const struct {
     const char *name;
     int32_t guide;
-  } guides[] = {{"fit", BZD_GUIDE_FIT}, {"control", BZD_GUIDE_CONTROL}, {"waypoint", BZD_GUIDE_WAYPOINT}};
-  for (int32_t degree = 2; degree <= 3; degree++)
-    for (int g = 0; g < 3; g++)
-      for (int ends = 0; ends < (guides[g].guide == BZD_GUIDE_FIT ? 1 : 2); ends++) {
+  } guides[] = {{"control", BZD_GUIDE_CONTROL}, {"waypoint", BZD_GUIDE_WAYPOINT}};
+  for (int32_t degree = 2; degree <= 3; degree++) {
+    char method[32];
+    snprintf(method, sizeof method, "degree %d", (int)degree);
+    for (int q = 0; q <= 4; q++) {
+      char variant[32];
+      struct recipe recipe = recipe_bezier(piece);
+      recipe.degree = degree;
+      recipe.bend = q / 4.0;
+      snprintf(variant, sizeof variant, "fit bent by %g", recipe.bend);
+      one(piece, method, variant, &recipe, teacher);
+    }
+    for (int g = 0; g < 2; g++)
+      for (int ends = 0; ends < 2; ends++) {
         char variant[32];
         struct recipe recipe = recipe_bezier(piece);
         recipe.degree = degree;
         recipe.guide = guides[g].guide;
         recipe.guide_flows = (uint64_t)ends;
         snprintf(variant, sizeof variant, "%s %s", guides[g].name, ends ? "endpoints" : "trajectory");
-        char method[32];
-        snprintf(method, sizeof method, "degree %d", (int)degree);
         score_all(piece, method, variant, 1, make_student(piece, &recipe, ends ? degree : 1, three, NULL));
       }
+  }
 }
 
 /* The same three with twice the learning rate: whether a comparison is one of methods or of trainings cut short. */
@@ -151,11 +161,14 @@ void run_sampling(struct piece *piece) {
 
 /* ---- Grids ------------------------------------------------------------------------------------------------------ */
 
-/* The grid of least error on curves of degree 6 along the teacher's trajectories (a student's own teacher's). */
-static void chosen_grid(struct piece *piece, struct model *model, struct model *teacher, int steps, double *grid) {
+/* The grid of least error on a student's own paths, new ones; of a teacher on curves of degree 6 along its
+ * trajectories. */
+static void chosen_grid(struct piece *piece, struct model *model, int steps, double *grid) {
   struct recipe curves = recipe_default(piece);
   curves.degree = 6;
-  bzd_source *paths = model_paths(piece, make_student(piece, &curves, 1, &teacher, NULL), 78);
+  curves.bend = 1;
+  struct model *follower = model->is_teacher ? make_student(piece, &curves, 1, &model, NULL) : model;
+  bzd_source *paths = model_paths(piece, follower, 78);
   bzd_grid_config config;
   must(bzd_grid_config_init(&config, sizeof config), NULL);
   config.steps = steps;
@@ -164,7 +177,7 @@ static void chosen_grid(struct piece *piece, struct model *model, struct model *
   bzd_source_destroy(paths);
 }
 
-static void on_grids(struct piece *piece, const char *method, struct model *model, struct model *teacher) {
+static void on_grids(struct piece *piece, const char *method, struct model *model) {
   bool control = !model->is_teacher && model->recipe.kind == BZD_FLOW_CONTROL;
   for (int steps = 2; steps <= 8; steps *= 2) {
     char name[16];
@@ -175,7 +188,7 @@ static void on_grids(struct piece *piece, const char *method, struct model *mode
     score(piece, method, "equal steps", 1, model, &sampling);
     snprintf(name, sizeof name, "%d-grid", steps);
     if (row_wanted(piece, method, "chosen grid", 1, model, name, &row)) {
-      chosen_grid(piece, model, teacher, steps, grid);
+      chosen_grid(piece, model, steps, grid);
       sampling.grid = grid;
       score_now(piece, &row, model, &sampling);
       sampling.grid = NULL;
@@ -193,13 +206,13 @@ static void on_grids(struct piece *piece, const char *method, struct model *mode
 void run_grids(struct piece *piece) {
   struct model *teacher = references(piece);
   struct recipe line = recipe_reflow(piece);
-  on_grids(piece, "teacher", teacher, teacher);
-  on_grids(piece, "krf", make_student(piece, &line, 1, &teacher, NULL), teacher);
+  on_grids(piece, "teacher", teacher);
+  on_grids(piece, "krf", make_student(piece, &line, 1, &teacher, NULL));
   for (int32_t degree = 1; degree <= 3; degree++) {
     char method[32];
     struct recipe recipe = recipe_bezier(piece);
     recipe.degree = degree;
     snprintf(method, sizeof method, "control degree %d", (int)degree);
-    on_grids(piece, method, make_student(piece, &recipe, 1, &teacher, NULL), teacher);
+    on_grids(piece, method, make_student(piece, &recipe, 1, &teacher, NULL));
   }
 }

@@ -20,6 +20,7 @@ struct bed {
   int64_t teacher_steps, student_steps, paths;
   int64_t samples; /* scored */
   int rounds, seeds;
+  bool ablated; /* accumulation also asks whether it matters which flow teaches a round */
 };
 extern const struct bed beds[];
 extern const int bed_count;
@@ -111,18 +112,18 @@ struct part {
   int32_t class_from, class_to;
 };
 
-/* How a student is made. Fill by recipe_default, change what the study is about. No padding: it is hashed. */
+enum { MOST_TEACHERS = 8 };
+/* How a student is made. Fill by recipe_default, change what the study is about. */
 struct recipe {
   int32_t kind, degree, guide, combine, rule, windows;
-  double rho;
+  double rho, bend;
   int64_t paths;
-  double weights[8]; /* of BZD_RULE_FIXED */
+  double weights[MOST_TEACHERS]; /* of BZD_RULE_FIXED */
   bzd_trainer_config training;
   uint64_t seed;        /* of paths and training, on top of the piece's */
   uint64_t guide_flows; /* 1: guides are where the second and third teacher send x0; the first alone is followed */
 };
 
-enum { MOST_TEACHERS = 8 };
 struct model {
   char key[96];   /* its name in the folder: a hash of all that went into it */
   double steps;   /* gradient steps of it and of everything behind it */

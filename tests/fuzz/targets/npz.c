@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* NPZ, and the ZIP around it; checksums are repaired after each mutation: opened as this format and by its first bytes,
+ * read, written in every format that can hold it. */
+#include "../look.h"
+#include "../repair_zip.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  size_t live = (fuzz_context(), fuzz_host.live);
+  look_tensor_file(data, size, size % 2 ? BZD_FORMAT_AUTO : BZD_FORMAT_NPZ);
+  CHECK(fuzz_host.live == live);
+  return 0;
+}
