@@ -236,6 +236,7 @@ static int run(struct distill *distill) {
     else
       snprintf(title, sizeof title, "%s", distill->reflow ? "reflow" : "distill");
     bzd_source *source = distill_paths(distill, &with, count, teacher);
+    if (!source) training_not_begun(training, path, round > 1);
     bzd_source_info info = {.struct_size = sizeof info};
     must(bzd_source_get_info(source, &info), NULL);
     bzd_flow *student = make_student(distill, teacher[0], info.degree);

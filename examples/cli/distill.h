@@ -36,7 +36,7 @@ struct companions {
 void companions_load(struct companions *with, const struct distill *distill);
 void companions_free(struct companions *with);
 
-/* Paths of the teachers' trajectories, with --pool made now; tells what was chosen and learned. */
+/* Paths of the teachers' trajectories, with --pool made now; tells what was chosen and learned. NULL: interrupted. */
 bzd_source *distill_paths(const struct distill *distill, const struct companions *with, int count,
                           bzd_flow *const *teachers);
 

@@ -113,6 +113,7 @@ static bzd_source *make_source(const struct distill *distill, const struct compa
   return source;
 }
 
+/* NULL: interrupted. */
 static bzd_source *make_pool(const struct distill *distill, const bzd_source *source) {
   const struct common *common = &distill->training.common;
   struct progress progress = {.title = "paths", .quiet = common->quiet};
@@ -120,10 +121,7 @@ static bzd_source *make_pool(const struct distill *distill, const bzd_source *so
   interrupt_catch();
   bzd_status status = bzd_source_create_pool(source, 0, distill->pool, common->seed, progress_show, &progress, &pool);
   progress_end(&progress);
-  if (status == BZD_E_CANCELLED && interrupted()) {
-    fprintf(stderr, "bezdist: stopped while paths were made; nothing was written\n");
-    exit(EXIT_INTERRUPTED);
-  }
+  if (status == BZD_E_CANCELLED && interrupted()) return NULL;
   must(status, "paths");
   return pool;
 }
@@ -161,7 +159,7 @@ bzd_source *distill_paths(const struct distill *distill, const struct companions
     bzd_source_destroy(source);
     source = pool;
   }
-  if (count > 1 && !distill->training.common.quiet)
+  if (source && count > 1 && !distill->training.common.quiet)
     fprintf(stderr, "bezdist: effective number of teachers: %.4g of %d\n", effective(ensemble, source), count);
   bzd_ensemble_destroy(ensemble);
   return source;

@@ -373,3 +373,15 @@ bzd_flow *training_run(const struct training *training, const char *title, const
   }
   return flow;
 }
+
+void training_not_begun(const struct training *training, const char *path, bool going_on) {
+  if (!going_on && !training->resume) {
+    fputs("bezdist: stopped while paths were made; nothing was written\n", stderr);
+    exit(EXIT_INTERRUPTED);
+  }
+  fprintf(stderr, "bezdist: stopped while paths were made; %s was not begun\n", path);
+  if (!training->resume && access(path, F_OK) == 0)
+    fprintf(stderr, "bezdist: %s is of an earlier command: remove it before\n", path);
+  print_resume(training);
+  exit(EXIT_INTERRUPTED);
+}

@@ -25,6 +25,9 @@ void training_init(struct training *training, char **argv);
  * flow. */
 bzd_flow *training_run(const struct training *training, const char *title, const bzd_source *source,
                        const bzd_flow *student, const char *path);
+/* Ends a command that was interrupted while the paths of path's training were made; going_on: the same command has
+ * saved trainings before it, so says how to go on. */
+_Noreturn void training_not_begun(const struct training *training, const char *path, bool going_on);
 /* A fresh flow of --net for samples of this set and condition size. */
 bzd_flow *training_flow(const struct training *training, const struct set *set, int64_t cond_dim, int32_t kind,
                         int32_t degree);

@@ -103,6 +103,20 @@ wait $training || code=$?
 same "$(cksum <"$model")" "$before" "file after two signals"
 if grep "saved in" stopped.txt; then exit 1; fi
 
+# While a later round's paths are made: the rounds before it are saved, and the printed command goes on.
+$bezdist train --data toy:moons --toy-count 500 --out teacher.bzd --steps 5 $small >/dev/null
+rounds="distill --teacher teacher.bzd --rounds 2 --steps 4 --batch 32 --threads 1 --pool 40000 --init fresh --net mlp:16x2"
+"$bezdist" $rounds --out rounds.bzd 2>stopped.txt >/dev/null &
+training=$!
+until [ -e rounds.bzd.round1 ]; do kill -0 $training || exit 1; done
+kill -INT $training
+ends 130
+grep -q "stopped while paths were made; rounds.bzd was not begun$" stopped.txt || { cat stopped.txt; exit 1; }
+sed -n "s|^bezdist: go on with: bezdist |'$bezdist' |p" stopped.txt >again.sh
+sh again.sh >/dev/null 2>&1
+$bezdist $rounds --out straight.bzd --quiet >/dev/null
+same "$(content_id rounds.bzd)" "$(content_id straight.bzd)" "interrupted between rounds and not"
+
 # Made by another version or with other kernels: said once, resumed.
 if command -v python3 >/dev/null; then
   part
