@@ -14,12 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../support/full_flow.h"
 #include "../support/host.h"
 #include "../support/objects.h"
 
 enum { DIM = 5, CLASSES = 3, N = 20 };
 
-static char directory[] = "/tmp/bezdist-files-XXXXXX", path[64];
+static char directory[] = "bezdist-files-XXXXXX", path[64];
 
 static void *bytes_of(bzd_checkpoint *checkpoint, size_t *size) {
   OK(bzd_checkpoint_write_buffer(checkpoint, NULL, 0, size));
@@ -38,44 +39,10 @@ static int entries(void) {
   return count;
 }
 
-static void expect_same_samples(const bzd_flow *one, const bzd_flow *other) {
-  float x[N * DIM], y[N * DIM], cond[N * CLASSES] = {0};
-  bzd_sample_config config;
-  OK(bzd_sample_config_init(&config, sizeof config));
-  config.units = BZD_UNITS_DATA;
-  config.guidance = 1.5;
-  for (int r = 0; r < N; r++) cond[r * CLASSES + r % CLASSES] = 1.0f;
-  OK(bzd_flow_sample(one, &config, N, NULL, cond, x, NULL));
-  OK(bzd_flow_sample(other, &config, N, NULL, cond, y, NULL));
-  assert_memory_equal(x, y, sizeof x);
-}
-
-/* A flow with all that a file must carry. */
-static bzd_flow *make_full(int32_t kind) {
-  static const float scale[DIM] = {1, 2, 3, 4, 5}, offset[DIM] = {-1, 0, 1, 2, 3};
-  bzd_flow_config config;
-  bzd_flow *flow;
-  OK(bzd_flow_config_init(&config, sizeof config));
-  config.kind = kind;
-  config.degree = 4;
-  config.dim = DIM;
-  config.cond_dim = CLASSES;
-  config.width = 24;
-  config.item_ndim = 2;
-  config.item_shape[0] = 1;
-  config.item_shape[1] = DIM;
-  config.scale = scale;
-  config.offset = offset;
-  config.seed = 12;
-  OK(bzd_flow_create(NULL, &config, &flow));
-  OK(bzd_flow_set_metadata(flow, "title", "a full flow"));
-  return flow;
-}
-
 static void test_flow(void **state) {
   (void)state;
   for (int32_t kind = BZD_FLOW_VELOCITY; kind <= BZD_FLOW_ENDPOINT; kind++) {
-    bzd_flow *flow = make_full(kind), *loaded;
+    bzd_flow *flow = make_full_flow(NULL, kind), *loaded;
     OK(bzd_flow_save(flow, path));
     assert_int_equal(entries(), 1);
     OK(bzd_flow_load(NULL, path, &loaded));
@@ -85,7 +52,7 @@ static void test_flow(void **state) {
     assert_memory_equal(&one, &other, sizeof one);
     const char *title;
     OK(bzd_flow_get_metadata(loaded, "title", &title));
-    assert_string_equal(title, "a full flow");
+    assert_string_equal(title, FULL_TITLE);
     expect_same_samples(flow, loaded);
     bzd_flow_destroy(flow);
     bzd_flow_destroy(loaded);
@@ -162,7 +129,7 @@ static void test_identity(void **state) {
   char id[65], again[65];
   size_t size, size_again;
   (void)state;
-  bzd_flow *flow = make_full(BZD_FLOW_CONTROL);
+  bzd_flow *flow = make_full_flow(NULL, BZD_FLOW_CONTROL);
   bzd_checkpoint *built, *opened;
   OK(bzd_checkpoint_from_flow(flow, &built));
   char *buf = bytes_of(built, &size), *buf_again = bytes_of(built, &size_again);
@@ -194,7 +161,7 @@ static void test_identity(void **state) {
 static void test_inside(void **state) {
   size_t size;
   (void)state;
-  bzd_flow *flow = make_full(BZD_FLOW_VELOCITY);
+  bzd_flow *flow = make_full_flow(NULL, BZD_FLOW_VELOCITY);
   bzd_checkpoint *built, *opened;
   OK(bzd_checkpoint_from_flow(flow, &built));
   void *buf = bytes_of(built, &size);
@@ -227,7 +194,7 @@ static void test_inside(void **state) {
     const char *key;
     char value[256], cut[4];
     OK(bzd_checkpoint_get_metadata(opened, i, &key, value, sizeof value));
-    found += strstr(key, "title") != NULL && strstr(value, "a full flow") != NULL;
+    found += strstr(key, "title") != NULL && strstr(value, FULL_TITLE) != NULL;
     OK(bzd_checkpoint_get_metadata(opened, i, &key, cut, sizeof cut));
     assert_true(strlen(cut) < sizeof cut);
   }
@@ -291,7 +258,7 @@ static void test_damage(void **state) {
 
 static void test_foreign_files(void **state) {
   (void)state;
-  bzd_flow *flow = make_full(BZD_FLOW_VELOCITY), *none = flow;
+  bzd_flow *flow = make_full_flow(NULL, BZD_FLOW_VELOCITY), *none = flow;
   FILE *file = fopen(path, "wb");
   assert_non_null(file);
   for (int i = 0; i < 500; i++) fputs("\x89PNG\r\n\x1a\n", file);
@@ -323,7 +290,7 @@ static int32_t refuse(void *user, const void *data, size_t size) {
 static void test_failing_callback(void **state) {
   size_t taken = 0;
   (void)state;
-  bzd_flow *flow = make_full(BZD_FLOW_VELOCITY);
+  bzd_flow *flow = make_full_flow(NULL, BZD_FLOW_VELOCITY);
   bzd_checkpoint *checkpoint;
   OK(bzd_checkpoint_from_flow(flow, &checkpoint));
   FAILS(BZD_E_IO, "28", bzd_checkpoint_write_callback(checkpoint, refuse, &taken));
@@ -335,7 +302,7 @@ static void test_failing_callback(void **state) {
 
 static void test_wrong_kind(void **state) {
   (void)state;
-  bzd_flow *flow = make_full(BZD_FLOW_VELOCITY), *none_flow;
+  bzd_flow *flow = make_full_flow(NULL, BZD_FLOW_VELOCITY), *none_flow;
   bzd_ensemble *none;
   bzd_checkpoint *checkpoint;
   OK(bzd_checkpoint_from_flow(flow, &checkpoint));

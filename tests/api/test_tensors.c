@@ -13,12 +13,13 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "../support/full_flow.h"
 #include "../support/host.h"
 #include "../support/objects.h"
 
 enum { DIM = 5, CLASSES = 3, N = 20 };
 
-static char directory[] = "/tmp/bezdist-tensors-XXXXXX", path[64];
+static char directory[] = "bezdist-tensors-XXXXXX", path[64];
 
 static const char *const DTYPES[] = {"bool", "u8",  "i8",  "u16", "i16", "f16", "bf16",
                                      "u32",  "i32", "f32", "u64", "i64", "f64"};
@@ -227,43 +228,10 @@ static void test_unsupported(void **state) {
 
 /* ---- Flows --------------------------------------------------------------------------------------------------- */
 
-static bzd_flow *make_full(const bzd_context *context, int32_t kind) {
-  static const float scale[DIM] = {1, 2, 3, 4, 5}, offset[DIM] = {-1, 0, 1, 2, 3};
-  bzd_flow_config config;
-  bzd_flow *flow;
-  OK(bzd_flow_config_init(&config, sizeof config));
-  config.kind = kind;
-  config.degree = 4;
-  config.dim = DIM;
-  config.cond_dim = CLASSES;
-  config.width = 24;
-  config.item_ndim = 2;
-  config.item_shape[0] = 1;
-  config.item_shape[1] = DIM;
-  config.scale = scale;
-  config.offset = offset;
-  config.seed = 12;
-  OK(bzd_flow_create(context, &config, &flow));
-  OK(bzd_flow_set_metadata(flow, "title", "a \"full\" flow\n\xC3\xA9"));
-  return flow;
-}
-
-static void expect_same_samples(const bzd_flow *one, const bzd_flow *other) {
-  float x[N * DIM], y[N * DIM], cond[N * CLASSES] = {0};
-  bzd_sample_config config;
-  OK(bzd_sample_config_init(&config, sizeof config));
-  config.units = BZD_UNITS_DATA;
-  config.guidance = 1.5;
-  for (int r = 0; r < N; r++) cond[r * CLASSES + r % CLASSES] = 1.0f;
-  OK(bzd_flow_sample(one, &config, N, NULL, cond, x, NULL));
-  OK(bzd_flow_sample(other, &config, N, NULL, cond, y, NULL));
-  assert_memory_equal(x, y, sizeof x);
-}
-
 static void test_flow(void **state) {
   (void)state;
   for (int32_t kind = BZD_FLOW_VELOCITY; kind <= BZD_FLOW_ENDPOINT; kind++) {
-    bzd_flow *flow = make_full(NULL, kind), *loaded;
+    bzd_flow *flow = make_full_flow(NULL, kind), *loaded;
     bzd_tensors *tensors, *opened;
     OK(bzd_tensors_from_flow(flow, &tensors));
     OK(bzd_tensors_write_file(tensors, path, BZD_FORMAT_SAFETENSORS));
@@ -275,7 +243,7 @@ static void test_flow(void **state) {
     assert_memory_equal(&one, &other, sizeof one);
     const char *title;
     OK(bzd_flow_get_metadata(loaded, "title", &title));
-    assert_string_equal(title, "a \"full\" flow\n\xC3\xA9");
+    assert_string_equal(title, FULL_TITLE);
     expect_same_samples(flow, loaded);
     bzd_flow_destroy(loaded);
     bzd_tensor_info info = {.struct_size = sizeof info};
@@ -314,7 +282,7 @@ static void test_flow(void **state) {
 static void test_state_dict(void **state) {
   static const float scale[DIM] = {1, 2, 3, 4, 5}, offset[DIM] = {-1, 0, 1, 2, 3};
   (void)state;
-  bzd_flow *flow = make_full(NULL, BZD_FLOW_VELOCITY), *loaded;
+  bzd_flow *flow = make_full_flow(NULL, BZD_FLOW_VELOCITY), *loaded;
   bzd_tensors *all, *plain;
   bzd_flow_config config;
   OK(bzd_flow_config_init(&config, sizeof config));
@@ -432,7 +400,7 @@ static void test_refused(void **state) {
     host h;
     host_init(&h);
     bzd_context *context = host_context(&h, 1);
-    bzd_flow *flow = make_full(context, BZD_FLOW_VELOCITY);
+    bzd_flow *flow = make_full_flow(context, BZD_FLOW_VELOCITY);
     long long base = atomic_load(&h.live), refused = 0;
     for (long long quota = 0; quota < 5000; quota++) {
       char text[512] = "";

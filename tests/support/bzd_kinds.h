@@ -98,7 +98,7 @@ static inline bytes kind_file(const bzd_context *context, int kind) {
   }
   case KIND_PATHS: {
     bzd_source *base, *pool;
-    OK(bzd_source_create_callback(context, 2, SOURCES_DIM, SOURCES_CLASSES, sources_paths, NULL, &base));
+    OK(bzd_source_create_callback(context, 2, SOURCES_DIM, SOURCES_CLASSES, own_paths, NULL, &base));
     OK(bzd_source_create_pool(base, 0, 12, 5, NULL, NULL, &pool));
     OK(bzd_checkpoint_from_source(pool, &checkpoint));
     bzd_source_destroy(pool);

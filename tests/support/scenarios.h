@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "own_paths.h"
+
 enum { SC_DIM = 3, SC_CLASSES = 2, SC_N = 16, SC_NODES = 5, SC_BAG = 48, SC_BYTES = 1 << 16 };
 
 typedef struct world {
@@ -141,18 +143,6 @@ static inline int32_t sc_weigh(void *user, int64_t n, int64_t count, int64_t dim
   return 0;
 }
 
-static inline int32_t sc_paths(void *user, int64_t n, const int64_t *index, int32_t degree, int64_t dim,
-                               int64_t cond_dim, float *paths, float *cond, float *span) {
-  int64_t row = (degree + 1) * dim;
-  (void)user;
-  for (int64_t r = 0; r < n; r++) {
-    if (bzd_noise(4, BZD_STREAM_USER, index[r], 1, row, paths + r * row) != BZD_OK) return 1;
-    for (int64_t k = 0; k < cond_dim; k++) cond[r * cond_dim + k] = k == index[r] % cond_dim;
-    span[2 * r] = (float)(index[r] % 3) / 4;
-  }
-  return 0;
-}
-
 static inline int32_t sc_report(void *user, const bzd_progress *progress) {
   (void)user, (void)progress;
   return 0;
@@ -246,7 +236,8 @@ static inline bzd_status sc_source(world *w, int32_t which) {
   case SC_DATA: MAKE(source, &w->source, bzd_source_create_data(w->data, NULL, 9, &w->source)); break;
   case SC_TRANSPORT: MAKE(source, &w->source, bzd_source_create_transport(w->data, NULL, 8, 9, &w->source)); break;
   case SC_CALLBACK:
-    MAKE(source, &w->source, bzd_source_create_callback(w->context, 2, SC_DIM, SC_CLASSES, sc_paths, NULL, &w->source));
+    MAKE(source, &w->source,
+         bzd_source_create_callback(w->context, 2, SC_DIM, SC_CLASSES, own_paths, NULL, &w->source));
     break;
   case SC_POOL:
     TRY(sc_made_source(w, SC_ANCHORED, &base));

@@ -4,6 +4,8 @@
 #ifndef TESTS_SUPPORT_SOURCES_H
 #define TESTS_SUPPORT_SOURCES_H
 
+#include "own_paths.h"
+
 #include <unistd.h>
 
 enum {
@@ -25,18 +27,6 @@ enum {
 
 enum { SOURCES_DIM = 6, SOURCES_CLASSES = 2, SOURCES_STEPS = 20, SOURCES_BATCH = 32 };
 
-static inline int32_t sources_paths(void *user, int64_t n, const int64_t *index, int32_t degree, int64_t dim,
-                                    int64_t cond_dim, float *paths, float *cond, float *span) {
-  int64_t row = (degree + 1) * dim;
-  (void)user;
-  for (int64_t r = 0; r < n; r++) {
-    if (bzd_noise(4, BZD_STREAM_USER, index[r], 1, row, paths + r * row) != BZD_OK) return 1;
-    for (int64_t k = 0; k < cond_dim; k++) cond[r * cond_dim + k] = k == index[r] % cond_dim;
-    span[2 * r] = (float)(index[r] % 3) / 4;
-  }
-  return 0;
-}
-
 static inline bzd_source *sources_over(const bzd_source *base) {
   bzd_source *pool;
   OK(bzd_source_create_pool(base, 0, 70, 5, NULL, NULL, &pool));
@@ -48,7 +38,7 @@ static inline bzd_source *sources_from_file(const bzd_context *context, const bz
   char path[64];
   bzd_checkpoint *checkpoint;
   bzd_source *source;
-  snprintf(path, sizeof path, "/tmp/bezdist-stream-%ld.bzd", (long)getpid());
+  snprintf(path, sizeof path, "stream-%ld.bzd", (long)getpid());
   OK(bzd_checkpoint_from_paths(base, 0, 70, 9, 5, NULL, NULL, &checkpoint));
   OK(bzd_checkpoint_write_file(checkpoint, path));
   bzd_checkpoint_destroy(checkpoint);
@@ -104,7 +94,7 @@ static inline bzd_source *sources_make(const bzd_context *context, const bzd_dat
   case SOURCE_DATA: OK(bzd_source_create_data(data, NULL, 9, &source)); return source;
   case SOURCE_TRANSPORT: OK(bzd_source_create_transport(data, NULL, 20, 9, &source)); return source;
   case SOURCE_CALLBACK:
-    OK(bzd_source_create_callback(context, 2, SOURCES_DIM, SOURCES_CLASSES, sources_paths, NULL, &source));
+    OK(bzd_source_create_callback(context, 2, SOURCES_DIM, SOURCES_CLASSES, own_paths, NULL, &source));
     return source;
   case SOURCE_POOL:
   case SOURCE_WINDOW_POOL:
