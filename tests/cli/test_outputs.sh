@@ -54,3 +54,4 @@ same "$code" 1 "exit code of a write of nothing"
 grep -q "^bezdist: pictures/p.png: No space left on device$" err.txt
 cmp pictures/p.png drawn.png
 same "$(files)" 1 "files after a write of nothing"
+echo "3 killed writes, 6 at once, 1 of nothing"

@@ -201,6 +201,8 @@ static void test_modes(void **state) {
   }
   umask(before);
   assert_true(mode_looks > 100);
+  print_message("%zu modes under %zu umasks, %ld looks at the new file's while it is written\n",
+                sizeof modes / sizeof *modes, sizeof masks / sizeof *masks, mode_looks);
   empty_folder(folder);
 }
 
