@@ -8,30 +8,57 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-void write_atomic(const char *path, const void *data, size_t size) {
-  char *temporary;
-  if (asprintf(&temporary, "%s.%ld.tmp", path, (long)getpid()) < 0) die("no memory for a name");
-  int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (fd < 0) die("%s: %s", path, strerror(errno));
-  bool good = true;
-  for (size_t done = 0; good && done < size;) {
-    ssize_t wrote = write(fd, (const char *)data + done, size - done);
+/* Opens the temporary file and waits for its lock, which ends with its process: what a killed write left is written
+ * over, and of two writes of one path at once the second begins when the first is done. */
+static int open_temporary(const char *temporary, mode_t mode) {
+  struct stat named, opened;
+  for (;;) {
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode);
+    if (fd < 0) return -1;
+    while (flock(fd, LOCK_EX) != 0 && errno == EINTR) {}
+    /* Else the one that held the lock has renamed its file. */
+    bool there = lstat(temporary, &named) == 0;
+    if (there ? fstat(fd, &opened) == 0 && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino
+              : errno != ENOENT)
+      return fd;
+    close(fd);
+  }
+}
+
+static bool write_all(int fd, const char *data, size_t size) {
+  for (size_t done = 0; done < size;) {
+    ssize_t wrote = write(fd, data + done, size - done);
     if (wrote > 0)
       done += (size_t)wrote;
-    else if (wrote < 0 && errno != EINTR)
-      good = false;
+    else if (wrote == 0)
+      return errno = ENOSPC, false;
+    else if (errno != EINTR)
+      return false;
   }
-  if (good && fsync(fd) != 0) good = false;
-  int error = errno;
-  if (close(fd) != 0 && good) good = false, error = errno;
-  if (good && rename(temporary, path) != 0) good = false, error = errno;
-  if (!good) {
-    unlink(temporary);
+  return true;
+}
+
+/* Named and replaced as the library's saves are; but the folder is not made durable, since a picture is drawn again. */
+void write_atomic(const char *path, const void *data, size_t size) {
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+  struct stat old = {.st_mode = S_IFREG | 0666};
+  bool keep = stat(path, &old) == 0;
+  if (!S_ISREG(old.st_mode)) die("%s: not a regular file", path);
+  char *temporary;
+  if (asprintf(&temporary, "%.*s.%.240s.bezdist-0", (int)(name - path), path, name) < 0) die("no memory for a name");
+  int fd = open_temporary(temporary, old.st_mode & 0777);
+  if (fd < 0) die("%s: %s", path, strerror(errno));
+  if (ftruncate(fd, 0) != 0 || (keep && fchmod(fd, old.st_mode & 0777) != 0) || !write_all(fd, data, size) ||
+      fsync(fd) != 0 || rename(temporary, path) != 0) {
+    int error = errno;
+    unlink(temporary); /* while it is locked */
     die("%s: %s", path, strerror(error));
   }
+  close(fd);
   free(temporary);
 }
 

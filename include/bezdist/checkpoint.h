@@ -54,9 +54,12 @@ BZD_API void bzd_checkpoint_destroy(bzd_checkpoint *checkpoint);
 
 /* ---- Bytes out ----------------------------------------------------------------------------------------------- */
 
-/* Atomic: written beside path, made durable, renamed over it. On failure the file at path is what it was and nothing
- * else is left. Status: BZD_E_IO (path and cause), BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_MEMORY. Threads: exclusive. Since
- * 0.1. */
+/* Atomic: written beside path (".NAME.bezdist-0"), made durable, renamed over it. On failure the file at path is what
+ * it was and nothing else is left; but when only the folder could not be made durable (the text says "written, but"),
+ * the new file stands and a power cut may bring the old one back. What a killed save left the next save of path
+ * removes. Keeps the old file's mode; a link is replaced, not followed; what is neither a regular file nor a link to
+ * one is refused. Status: BZD_E_IO (path and cause), BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_MEMORY. Threads: exclusive; any
+ * number of threads and processes may save to one path. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_write_file(bzd_checkpoint *checkpoint, const char *path);
 /* Takes size bytes, in order, on the caller's thread; non-zero stops with BZD_E_IO, the number quoted. */
 typedef int32_t (*bzd_write_fn)(void *user, const void *data, size_t size);

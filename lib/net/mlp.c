@@ -91,8 +91,8 @@ static void init(const bzdi_net *net, uint64_t seed, float *weights) {
 
 /* ---- Training ------------------------------------------------------------------------------------------------ */
 
-/* Work: the embedded input, then for each hidden layer its pre-activation z (the backward pass needs silu'(z)) and its
- * activation y; two gradients of the widest layer; scratch of the products. */
+/* Work: the embedded input, then for each hidden layer its pre-activation z, which becomes silu'(z) for the
+ * backward pass, and its activation y; two gradients of the widest layer; scratch of the products. */
 typedef struct work {
   float *input, *z[16], *y[16], *gradient[2];
   void *scratch;
@@ -130,7 +130,7 @@ static size_t train_work(const bzdi_net *net, int64_t n) {
 typedef struct pass {
   const bzdi_mlp *mlp;
   const bzdi_rows *rows;
-  const float *bias, *z_read;
+  const float *bias, *slope;
   float *input, *z, *y, *gradient;
   int64_t n, width;
 } pass;
@@ -162,7 +162,7 @@ static void slope_task(void *arg, int64_t i, int32_t slot) {
   const pass *p = arg;
   int64_t first = i * ROW_BLOCK * p->width;
   (void)slot;
-  bzdi_vec_silu_grad(block_rows(p, i) * p->width, p->z_read + first, p->gradient + first);
+  bzdi_vec_multiply(block_rows(p, i) * p->width, p->slope + first, p->gradient + first);
 }
 
 static int64_t blocks(int64_t n) { return (n + ROW_BLOCK - 1) / ROW_BLOCK; }
@@ -178,7 +178,7 @@ static void forward(const bzdi_net *net, const float *weights, const bzdi_rows *
   for (int32_t l = 0; l <= mlp->layers; l++) {
     int64_t in = layer_in(mlp, l), width = layer_out(mlp, l);
     float *z = l == mlp->layers ? out : w.z[l];
-    bzdi_gemm(context, rows->n, width, in, x, in, 1, weight(mlp, weights, l), 1, in, z, width, 0, w.scratch);
+    bzdi_gemm(context, rows->n, width, in, x, in, 1, weight(mlp, weights, l), 1, in, z, width, w.scratch);
     p.bias = bias(mlp, weights, l);
     p.z = z;
     p.y = l == mlp->layers ? NULL : w.y[l];
@@ -200,12 +200,12 @@ static void backward(const bzdi_net *net, const float *weights, const bzdi_rows 
     int64_t in = layer_in(mlp, l), width = layer_out(mlp, l);
     const float *x = l == 0 ? w.input : w.y[l - 1];
     /* dW = dz' x, db = sum of rows of dz, dx = dz W (not for the first layer: nobody asks for it). */
-    bzdi_gemm(context, width, in, n, dz, 1, width, x, in, 1, grad + net->param[2 * l].offset, in, 0, w.scratch);
+    bzdi_gemm(context, width, in, n, dz, 1, width, x, in, 1, grad + net->param[2 * l].offset, in, w.scratch);
     bzdi_vec_column_sums(n, width, dz, grad + net->param[2 * l + 1].offset);
     if (l == 0) break;
     float *dx = w.gradient[l & 1];
-    bzdi_gemm(context, n, in, width, dz, width, 1, weight(mlp, weights, l), in, 1, dx, in, 0, w.scratch);
-    pass p = {.z_read = w.z[l - 1], .gradient = dx, .n = n, .width = in};
+    bzdi_gemm(context, n, in, width, dz, width, 1, weight(mlp, weights, l), in, 1, dx, in, w.scratch);
+    pass p = {.slope = w.z[l - 1], .gradient = dx, .n = n, .width = in};
     bzdi_parallel_for(context, blocks(n), slope_task, &p);
     dz = dx;
   }

@@ -18,6 +18,7 @@
 #include <blis.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ROW_CHUNK = 16 * BZDI_TILE_MOST }; /* rows of one task: enough work to share, the panel stays in L2 */
 enum { BLIS_MOST = 64 };                  /* rows or columns of a micro-kernel */
@@ -71,6 +72,27 @@ static int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1)
 
 size_t bzdi_packed_floats(int64_t k, int64_t n) { return (size_t)round_up(n, bzdi_kernels_pick()->lanes) * (size_t)k; }
 
+/* A line of a panel: columns of it, zero up to width. Whole vectors by copies of constant size. */
+static void pack_line(const float *in, int64_t columns, int64_t width, float *out) {
+  int64_t q = 0;
+  for (; q + 8 <= columns; q += 8) memcpy(out + q, in + q, 8 * sizeof *out);
+  for (; q < columns; q++) out[q] = in[q];
+  for (; q < width; q++) out[q] = 0;
+}
+
+typedef float v4 __attribute__((vector_size(16)));
+
+/* out[p * width + q] = in[q * line + p] for p < 4, q < 4. */
+static void transpose4(const float *in, int64_t line, float *out, int64_t width) {
+  v4 r[4];
+  for (int q = 0; q < 4; q++) memcpy(&r[q], in + q * line, sizeof r[q]);
+  const v4 a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5),
+           c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7), d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  const v4 t[4] = {__builtin_shufflevector(a, b, 0, 1, 4, 5), __builtin_shufflevector(a, b, 2, 3, 6, 7),
+                   __builtin_shufflevector(c, d, 0, 1, 4, 5), __builtin_shufflevector(c, d, 2, 3, 6, 7)};
+  for (int p = 0; p < 4; p++) memcpy(out + p * width, &t[p], sizeof t[p]);
+}
+
 /* One panel: columns j.. of B as [k][width], width whole vectors, zero beyond n. */
 static void pack_panel(const bzdi_kernels *kernels, int64_t k, int64_t n, const float *b, int64_t b_row,
                        int64_t b_column, int64_t j, float *packed) {
@@ -78,25 +100,18 @@ static void pack_panel(const bzdi_kernels *kernels, int64_t k, int64_t n, const 
   float *out = packed + j * k;
   b += j * b_column;
   if (b_column == 1) {
-    for (int64_t p = 0; p < k; p++, out += width) {
-      for (int64_t q = 0; q < columns; q++) out[q] = b[p * b_row + q];
-      for (int64_t q = columns; q < width; q++) out[q] = 0;
-    }
+    for (int64_t p = 0; p < k; p++) pack_line(b + p * b_row, columns, width, out + p * width);
     return;
   }
-  /* Columns are far apart (a transposed weight): read each along its rows, eight at a time. */
-  for (int64_t q = 0; q < width; q++) {
-    if (q >= columns) {
-      for (int64_t p = 0; p < k; p++) out[p * width + q] = 0;
-    } else if (q + 8 <= columns) {
-      const float *in = b + q * b_column;
-      for (int64_t p = 0; p < k; p++)
-        for (int64_t e = 0; e < 8; e++) out[p * width + q + e] = in[p * b_row + e * b_column];
-      q += 7;
-    } else {
-      for (int64_t p = 0; p < k; p++) out[p * width + q] = b[p * b_row + q * b_column];
-    }
-  }
+  /* Columns are far apart (a transposed weight): four are read along their rows at a time. */
+  int64_t done = 0;
+  if (b_row == 1)
+    for (; done + 4 <= k; done += 4)
+      for (int64_t q = 0; q + 4 <= columns; q += 4)
+        transpose4(b + q * b_column + done, b_column, out + done * width + q, width);
+  for (int64_t q = 0; q < width; q++)
+    for (int64_t p = q < columns / 4 * 4 ? done : 0; p < k; p++)
+      out[p * width + q] = q < columns ? b[p * b_row + q * b_column] : 0;
 }
 
 void bzdi_pack(int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_column, float *packed) {
@@ -110,18 +125,42 @@ static int32_t tile_rows(int64_t left) {
   return (int32_t)(left > BZDI_TILE_MOST ? (left + 1) / 2 : left);
 }
 
+/* All rows of C beside one panel of B; tiled: A is packed as tiles [k][rows]. A block of the panel stays in the cache
+ * while the rows pass; C holds the sums in between, and they go on as if they had never been put down. */
+static void multiply(const bzdi_kernels *kernels, const bzdi_tile_job *all, int tiled, int64_t m, int32_t columns) {
+  const int64_t depth = m <= BZDI_TILE_MOST ? all->k : kernels->depth, width = round_up(columns, kernels->lanes);
+  for (int64_t p = 0; p < all->k; p += depth) {
+    bzdi_tile_job job = *all;
+    const int last = all->k - p <= depth;
+    job.k = last ? all->k - p : depth;
+    job.b = all->b + p * width;
+    job.go_on = p > 0;
+    if (!last) job.bias = NULL, job.silu = 0;
+    for (int64_t i = 0; i < m;) {
+      const int32_t rows = tile_rows(m - i);
+      if (tiled) job.a_column = rows;
+      job.a = all->a + i * (tiled ? all->k : all->a_row) + p * job.a_column;
+      job.c = all->c + i * all->ldc;
+      kernels->tile(&job, rows, columns);
+      i += rows;
+    }
+  }
+}
+
 void bzdi_packed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *packed,
                       const float *bias, int silu, float *c, int64_t ldc) {
   const bzdi_kernels *kernels = bzdi_kernels_pick();
   for (int64_t j = 0; j < n; j += kernels->panel) {
-    int32_t columns = (int32_t)(n - j < kernels->panel ? n - j : kernels->panel);
-    for (int64_t i = 0; i < m;) {
-      int32_t rows = tile_rows(m - i);
-      bzdi_tile_job job = {k, a + i * lda,     lda, 1, packed + j * k, bias ? bias + j : NULL, silu,
-                           0, c + i * ldc + j, ldc};
-      kernels->tile(&job, rows, columns);
-      i += rows;
-    }
+    const bzdi_tile_job job = {.k = k,
+                               .a = a,
+                               .a_row = lda,
+                               .a_column = 1,
+                               .b = packed + j * k,
+                               .bias = bias ? bias + j : NULL,
+                               .silu = silu,
+                               .c = c + j,
+                               .ldc = ldc};
+    multiply(kernels, &job, 0, m, (int32_t)(n - j < kernels->panel ? n - j : kernels->panel));
   }
 }
 
@@ -132,7 +171,6 @@ typedef struct product {
   const float *a, *b;
   int64_t a_row, a_column, b_row, b_column, c_row, c_column;
   float *c, *packed_a, *packed_b;
-  int accumulate;
   int64_t chunks_a, chunks_b; /* a task each: blocks along the rows, along the columns */
   const bzdi_kernels *kernels;
   micro kernel; /* BLIS alone, as the next two */
@@ -150,14 +188,18 @@ size_t bzdi_gemm_scratch(int64_t m, int64_t n, int64_t k) { return bzdi_gemm_scr
 
 /* Rows of a transposed A as tiles [k][rows], so that a tile reads one line of memory at a time. */
 static void pack_rows(const product *g, int64_t chunk) {
-  int64_t first = chunk * ROW_CHUNK, end = first + ROW_CHUNK < g->m ? first + ROW_CHUNK : g->m;
-  for (int64_t i = first; i < end;) {
-    int32_t rows = tile_rows(end - i);
-    const float *in = g->a + i * g->a_row;
-    float *out = g->packed_a + i * g->k;
-    for (int64_t p = 0; p < g->k; p++)
-      for (int32_t r = 0; r < rows; r++) out[p * rows + r] = in[p * g->a_column + r * g->a_row];
-    i += rows;
+  const int64_t first = chunk * ROW_CHUNK, end = first + ROW_CHUNK < g->m ? first + ROW_CHUNK : g->m;
+  for (int64_t p = 0; p < g->k; p++) {
+    const float *in = g->a + p * g->a_column;
+    for (int64_t i = first; i < end;) {
+      const int32_t rows = tile_rows(end - i);
+      float *out = g->packed_a + i * g->k + p * rows;
+      if (g->a_row == 1 && rows == BZDI_TILE_MOST)
+        memcpy(out, in + i, BZDI_TILE_MOST * sizeof *out);
+      else
+        for (int32_t r = 0; r < rows; r++) out[r] = in[(i + r) * g->a_row];
+      i += rows;
+    }
   }
 }
 
@@ -173,21 +215,17 @@ static void pack_task(void *arg, int64_t i, int32_t slot) {
 static void own_task(void *arg, int64_t i, int32_t slot) {
   const product *g = arg;
   (void)slot;
-  int64_t j = i / g->chunks_a * g->kernels->panel, first = i % g->chunks_a * ROW_CHUNK;
-  int64_t end = first + ROW_CHUNK < g->m ? first + ROW_CHUNK : g->m;
-  int32_t columns = (int32_t)(g->n - j < g->kernels->panel ? g->n - j : g->kernels->panel);
-  for (int64_t row = first; row < end;) {
-    int32_t rows = tile_rows(end - row);
-    bzdi_tile_job job = {g->k,          g->packed_a + row * g->k,  1,       rows, g->packed_b + j * g->k, NULL, 0,
-                         g->accumulate, g->c + row * g->c_row + j, g->c_row};
-    if (g->a_column == 1) { /* rows are lines of memory already */
-      job.a = g->a + row * g->a_row;
-      job.a_row = g->a_row;
-      job.a_column = 1;
-    }
-    g->kernels->tile(&job, rows, columns);
-    row += rows;
-  }
+  const int64_t j = i / g->chunks_a * g->kernels->panel, first = i % g->chunks_a * ROW_CHUNK;
+  const int tiled = g->a_column != 1; /* else rows are lines of memory already */
+  const bzdi_tile_job job = {.k = g->k,
+                             .a = tiled ? g->packed_a + first * g->k : g->a + first * g->a_row,
+                             .a_row = tiled ? 1 : g->a_row,
+                             .a_column = 1,
+                             .b = g->packed_b + j * g->k,
+                             .c = g->c + first * g->c_row + j,
+                             .ldc = g->c_row};
+  multiply(g->kernels, &job, tiled, g->m - first < ROW_CHUNK ? g->m - first : ROW_CHUNK,
+           (int32_t)(g->n - j < g->kernels->panel ? g->n - j : g->kernels->panel));
 }
 
 static void own_gemm(const bzd_context *context, product *g, float *scratch) {
@@ -239,7 +277,7 @@ static void blis_task(void *arg, int64_t i, int32_t slot) {
   (void)slot;
   int64_t first_row = i / g->chunks_b * g->block_rows, end_row = least(first_row + g->block_rows, g->m);
   int64_t first = i % g->chunks_b * g->block_columns, end = least(first + g->block_columns, g->n);
-  float one = 1, beta = g->accumulate ? 1 : 0;
+  float one = 1, beta = 0;
   for (int64_t p = 0; p < g->k; p += kernel->depth, beta = 1) {
     const int64_t depth = least(kernel->depth, g->k - p);
     for (int64_t j = first; j < end; j += kernel->columns) {
@@ -270,7 +308,6 @@ static void blis_gemm(const bzd_context *context, product *g, float *scratch) {
                    .c_row = g->c_column,
                    .c_column = g->c_row,
                    .c = g->c,
-                   .accumulate = g->accumulate,
                    .kernel = g->kernel};
   g->packed_a = scratch;
   g->packed_b = scratch + round_up(round_up(g->m, g->kernel.rows) * g->k, 16);
@@ -286,7 +323,7 @@ static void blis_gemm(const bzd_context *context, product *g, float *scratch) {
 
 void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
                   int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc,
-                  int accumulate, void *scratch) {
+                  void *scratch) {
   assert(m > 0 && n > 0 && k > 0 && a && b && c && scratch);
   if (way == BZDI_GEMM_RULE) way = rule();
   product g = {.m = m,
@@ -300,8 +337,7 @@ void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int
                .b_column = b_column,
                .c_row = ldc,
                .c_column = 1,
-               .c = c,
-               .accumulate = accumulate};
+               .c = c};
   if (way == BZDI_GEMM_BLIS && micro_pick(&g.kernel))
     blis_gemm(context, &g, scratch);
   else
@@ -309,9 +345,9 @@ void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int
 }
 
 void bzdi_gemm(const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
-               int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate,
+               int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc,
                void *scratch) {
-  bzdi_gemm_by(BZDI_GEMM_RULE, context, m, n, k, a, a_row, a_column, b, b_row, b_column, c, ldc, accumulate, scratch);
+  bzdi_gemm_by(BZDI_GEMM_RULE, context, m, n, k, a, a_row, a_column, b, b_row, b_column, c, ldc, scratch);
 }
 
 /* ---- Set-up and description ---------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Matrix products. Row-major float32; operands of bzdi_gemm by row and column stride, so a transposed operand is a
  * swap of its strides. Two forms:
- *   bzdi_gemm    C = A B or C += A B, for training: kernels of BLIS or our own by the rule in gemm.c, split into blocks
+ *   bzdi_gemm    C = A B, for training: kernels of BLIS or our own by the rule in gemm.c, split into blocks
  * of C by the shape alone and spread over the context's threads; same bits for any number of threads. bzdi_packed  rows
  * times weights packed once, for sampling: our own kernels always, serial (call it inside a task); a row's bits depend
  * on k and n only, never on how many rows go with it. */
@@ -12,10 +12,9 @@
 
 /* Scratch bytes of one bzdi_gemm of this shape; a larger one serves smaller shapes. 64-byte aligned. */
 size_t bzdi_gemm_scratch(int64_t m, int64_t n, int64_t k);
-/* C[m, n] = (accumulate ? C : 0) + A[m, k] B[k, n]. C has unit column stride. m, n, k >= 1. */
+/* C[m, n] = A[m, k] B[k, n]. C has unit column stride. m, n, k >= 1. */
 void bzdi_gemm(const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
-               int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate,
-               void *scratch);
+               int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, void *scratch);
 
 /* Floats of a packed [k, n] matrix, and the packing of B[k, n] given by strides. */
 size_t bzdi_packed_floats(int64_t k, int64_t n);
@@ -29,7 +28,7 @@ enum { BZDI_GEMM_RULE = 0, BZDI_GEMM_OWN = 1, BZDI_GEMM_BLIS = 2 };
 size_t bzdi_gemm_scratch_by(int way, int64_t m, int64_t n, int64_t k);
 void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
                   int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc,
-                  int accumulate, void *scratch);
+                  void *scratch);
 
 /* Sets BLIS up where it will be used, after a look that memory is there: it ends the process when malloc fails, and
  * takes memory at no other time. 0: no memory; sets no text. To be called before anything else here: wherever a context

@@ -11,16 +11,16 @@
 
 #define BZDI_TILE_MOST 6 /* rows of a tile at most, in every table */
 
-/* C[rows, columns] = act(A B + bias), or += without bias and act. A element (r, p) at a[r * a_row + p * a_column]; b is
- * one packed panel [k][width] with width = columns rounded up to whole vectors. Each element is one chain of fused
- * multiply-adds over p = 0..k-1, so its bits depend on its own row and column alone. */
+/* C[rows, columns] = act(A B + bias), or with go_on act(C + A B + bias), the sums going on from C. A element (r, p) at
+ * a[r * a_row + p * a_column]; b is one packed panel [k][width] with width = columns rounded up to whole vectors. Each
+ * element is one chain of fused multiply-adds over p = 0..k-1, so its bits depend on its own row and column alone. */
 typedef struct bzdi_tile_job {
   int64_t k;
   const float *a;
   int64_t a_row, a_column;
   const float *b;
   const float *bias; /* NULL = 0 */
-  int silu, accumulate;
+  int silu, go_on;
   float *c;
   int64_t ldc;
 } bzdi_tile_job;
@@ -28,9 +28,10 @@ typedef struct bzdi_tile_job {
 typedef struct bzdi_kernels {
   const char *name;
   int32_t lanes, panel; /* floats in a vector; columns of a full panel */
+  int64_t depth;        /* rows of a panel that the first-level cache holds beside A and C */
   void (*tile)(const bzdi_tile_job *job, int32_t rows, int32_t columns);
   void (*bias_silu)(int64_t n, int64_t width, const float *bias, float *z, float *y);
-  void (*silu_grad)(int64_t count, const float *z, float *dy);
+  void (*multiply)(int64_t count, const float *x, float *y);
   void (*column_sums)(int64_t n, int64_t width, const float *x, float *out);
   void (*time_features)(int64_t n, const float *t, int64_t count, const float *f, float *out, int64_t ld);
   double (*sum_squares)(int64_t count, const float *x);

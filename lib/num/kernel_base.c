@@ -6,6 +6,7 @@
 #else
 #define PANEL_VECTORS 2
 #endif
+#define DEPTH (4096 / (PANEL_VECTORS * LANES)) /* 16 KiB of a panel */
 #define TABLE bzdi_kernels_base
 #define TABLE_NAME "base"
 #include "num/kernel_impl.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The source of all kernel tables. The including file defines LANES (floats in a vector), PANEL_VECTORS (vectors in a
- * full panel: tile rows x vectors + vectors + 1 must fit the registers), TABLE and TABLE_NAME. */
+ * full panel: tile rows x vectors + vectors + 1 must fit the registers), DEPTH (of K that passes at a time), TABLE and
+ * TABLE_NAME. */
 #include "num/kernel.h"
 
 #include <math.h>
@@ -18,13 +19,19 @@ static inline vf choose(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~ma
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* The first count < LANES floats, 0 beyond. */
+/* The first count <= LANES floats, 0 beyond. */
 static inline vf load_part(const float *p, int64_t count) {
   vf x = {0};
+  if (count == LANES) return load(p); /* memcpy of any other count is a call */
   memcpy(&x, p, (size_t)count * sizeof(float));
   return x;
 }
-static inline void store_part(float *p, vf x, int64_t count) { memcpy(p, &x, (size_t)count * sizeof(float)); }
+static inline void store_part(float *p, vf x, int64_t count) {
+  if (count == LANES)
+    store(p, x);
+  else
+    memcpy(p, &x, (size_t)count * sizeof(float));
+}
 
 /* e^x: x = n ln 2 + f, |f| <= ln 2 / 2, minimax polynomial of degree 6; below 2 ulp on [-87, 88], clamped outside. */
 static inline vf exponential(vf x) {
@@ -48,36 +55,44 @@ static inline vf exponential(vf x) {
 static inline vf sigmoid(vf z) { return splat(1.0f) / (splat(1.0f) + exponential(-z)); }
 static inline vf silu(vf z) { return z * sigmoid(z); }
 
-/* What follows the sums: bias, activation, and the part of the tile that exists. Apart from the sums' loop, whose
- * registers the compiler otherwise spills. */
+/* The part of the tile that exists, one vector after another: what a product goes on from, and what follows it (bias,
+ * activation). Apart from the sums' loop, whose registers the compiler otherwise spills. */
+static __attribute__((noinline)) void begin(const bzdi_tile_job *job, float *sums, int32_t rows, int32_t vectors,
+                                            int32_t columns) {
+  for (int32_t r = 0; r < rows; r++)
+    for (int32_t v = 0; v < vectors; v++) {
+      const int64_t left = columns - v * LANES;
+      store(sums + (r * vectors + v) * LANES,
+            load_part(job->c + r * job->ldc + v * LANES, left < LANES ? left : LANES));
+    }
+}
+
 static __attribute__((noinline)) void finish(const bzdi_tile_job *job, const float *sums, int32_t rows, int32_t vectors,
                                              int32_t columns) {
   for (int32_t r = 0; r < rows; r++)
     for (int32_t v = 0; v < vectors; v++) {
       vf x = load(sums + (r * vectors + v) * LANES);
       float *c = job->c + r * job->ldc + v * LANES;
-      int64_t left = columns - v * LANES;
-      if (left >= LANES) {
-        if (job->bias) x += load(job->bias + v * LANES);
-        if (job->silu) x = silu(x);
-        if (job->accumulate) x += load(c);
-        store(c, x);
-      } else {
-        if (job->bias) x += load_part(job->bias + v * LANES, left);
-        if (job->silu) x = silu(x);
-        if (job->accumulate) x += load_part(c, left);
-        store_part(c, x, left);
-      }
+      const int64_t left = columns - v * LANES < LANES ? columns - v * LANES : LANES;
+      if (job->bias) x += load_part(job->bias + v * LANES, left);
+      if (job->silu) x = silu(x);
+      store_part(c, x, left);
     }
 }
 
 /* One tile of constant size: the compiler unrolls everything and keeps the sums in registers. */
 INLINE void tile_sized(const bzdi_tile_job *job, int32_t columns, const int rows, const int vectors) {
   vf sum[6][PANEL_VECTORS];
+  float sums[6 * PANEL_VECTORS * LANES];
+  const int whole = columns == vectors * LANES;
+  if (job->go_on && !whole) begin(job, sums, rows, vectors, columns);
 #pragma GCC unroll 8
   for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; v++) sum[r][v] = (vf){0};
+    for (int v = 0; v < vectors; v++)
+      sum[r][v] = !job->go_on ? (vf){0}
+                  : whole     ? load(job->c + r * job->ldc + v * LANES)
+                              : load(sums + (r * vectors + v) * LANES);
   const float *b = job->b, *a = job->a;
   const int64_t a_row = job->a_row, a_column = job->a_column;
   for (int64_t p = 0; p < job->k; p++) {
@@ -93,7 +108,13 @@ INLINE void tile_sized(const bzdi_tile_job *job, int32_t columns, const int rows
     a += a_column;
     b += vectors * LANES;
   }
-  float sums[6 * PANEL_VECTORS * LANES];
+  if (whole && !job->bias && !job->silu) {
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; v++) store(job->c + r * job->ldc + v * LANES, sum[r][v]);
+    return;
+  }
 #pragma GCC unroll 8
   for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
@@ -129,32 +150,35 @@ static void tile(const bzdi_tile_job *job, int32_t rows, int32_t columns) {
   table[(columns + LANES - 1) / LANES - 1][rows - 1](job, columns);
 }
 
+/* silu'(z), s = sigmoid(z) */
+static inline vf silu_slope(vf z, vf s) { return s * (splat(1.0f) + z * (splat(1.0f) - s)); }
+
 static void bias_silu(int64_t n, int64_t width, const float *bias, float *z, float *y) {
-  for (int64_t r = 0; r < n; r++, z += width) {
+  for (int64_t r = 0; r < n; r++, z += width, y += y ? width : 0) {
     int64_t j = 0;
     for (; j + LANES <= width; j += LANES) {
       vf x = load(z + j) + load(bias + j);
+      if (y) {
+        const vf s = sigmoid(x);
+        store(y + j, x * s);
+        x = silu_slope(x, s);
+      }
       store(z + j, x);
-      if (y) store(y + j, silu(x));
     }
     if (j < width) {
       vf x = load_part(z + j, width - j) + load_part(bias + j, width - j);
+      if (y) {
+        const vf s = sigmoid(x);
+        store_part(y + j, x * s, width - j);
+        x = silu_slope(x, s);
+      }
       store_part(z + j, x, width - j);
-      if (y) store_part(y + j, silu(x), width - j);
     }
-    if (y) y += width;
   }
 }
 
-static inline vf silu_slope(vf z) {
-  vf s = sigmoid(z);
-  return s * (splat(1.0f) + z * (splat(1.0f) - s));
-}
-
-static void silu_grad(int64_t count, const float *z, float *dy) {
-  int64_t i = 0;
-  for (; i + LANES <= count; i += LANES) store(dy + i, load(dy + i) * silu_slope(load(z + i)));
-  if (i < count) store_part(dy + i, load_part(dy + i, count - i) * silu_slope(load_part(z + i, count - i)), count - i);
+static void multiply(int64_t count, const float *x, float *y) {
+  for (int64_t i = 0; i < count; i++) y[i] *= x[i];
 }
 
 static void column_sums(int64_t n, int64_t width, const float *x, float *out) {
@@ -251,9 +275,10 @@ const bzdi_kernels TABLE = {
     .name = TABLE_NAME,
     .lanes = LANES,
     .panel = LANES * PANEL_VECTORS,
+    .depth = DEPTH,
     .tile = tile,
     .bias_silu = bias_silu,
-    .silu_grad = silu_grad,
+    .multiply = multiply,
     .column_sums = column_sums,
     .time_features = time_features,
     .sum_squares = sum_squares,

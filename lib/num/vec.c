@@ -8,7 +8,7 @@ void bzdi_vec_bias_silu(int64_t n, int64_t width, const float *bias, float *z, f
   bzdi_kernels_pick()->bias_silu(n, width, bias, z, y);
 }
 
-void bzdi_vec_silu_grad(int64_t count, const float *z, float *dy) { bzdi_kernels_pick()->silu_grad(count, z, dy); }
+void bzdi_vec_multiply(int64_t count, const float *x, float *y) { bzdi_kernels_pick()->multiply(count, x, y); }
 
 void bzdi_vec_column_sums(int64_t n, int64_t width, const float *x, float *out) {
   bzdi_kernels_pick()->column_sums(n, width, x, out);

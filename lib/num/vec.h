@@ -6,10 +6,10 @@
 
 #include <bezdist/base.h>
 
-/* z[n, width] += bias (row); y = silu(z) when y is not NULL. z keeps the pre-activation for the backward pass. */
+/* z[n, width] += bias (row); when y is not NULL, y = silu(z) and then z = silu'(z), for the backward pass. */
 void bzdi_vec_bias_silu(int64_t n, int64_t width, const float *bias, float *z, float *y);
-/* dy[i] *= silu'(z[i]), count elements. */
-void bzdi_vec_silu_grad(int64_t count, const float *z, float *dy);
+/* y[i] *= x[i], count elements. */
+void bzdi_vec_multiply(int64_t count, const float *x, float *y);
 /* out[width] = column sums of x[n, width], rows added in order. */
 void bzdi_vec_column_sums(int64_t n, int64_t width, const float *x, float *out);
 /* out[r*ld + j] = sin(t[r] f[j]), out[r*ld + count + j] = cos(t[r] f[j]). |t f| <= 1000; max error stated in vec.c. */

@@ -178,13 +178,15 @@ static int leads_to(const bzdi_save *save, int fd) {
   return S_ISREG(opened.st_mode) && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
 }
 
-static void remove_leftover(const bzdi_save *save) {
+/* False when there is no file of the name. */
+static int remove_leftover(const bzdi_save *save) {
   int flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
   int fd = openat(save->folder, save->temporary, O_WRONLY | flags); /* NFS locks only what may be written */
   if (fd < 0 && errno == EACCES) fd = openat(save->folder, save->temporary, O_RDONLY | flags);
-  if (fd < 0) return;
+  if (fd < 0) return errno != ENOENT;
   if (flock(fd, LOCK_EX | LOCK_NB) == 0 && leads_to(save, fd) > 0) unlinkat(save->folder, save->temporary, 0);
   close(fd);
+  return 1;
 }
 
 static void name_temporary(bzdi_save *save, int i) {
@@ -192,18 +194,15 @@ static void name_temporary(bzdi_save *save, int i) {
 }
 
 static int open_temporary(bzdi_save *save, mode_t mode) {
-  for (int i = 0; i < SWEPT; i++) {
+  for (int i = 0, there = 1; i < SWEPT || (there && i < MOST_TEMPORARIES); i++) {
     name_temporary(save, i);
-    remove_leftover(save);
+    there = remove_leftover(save);
   }
   for (int i = 0; i < MOST_TEMPORARIES; i++) {
     name_temporary(save, i);
     save->fd = openat(save->folder, save->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (save->fd < 0 && errno != EEXIST) return 0;
-    if (save->fd < 0) {
-      remove_leftover(save); /* beyond the swept ones */
-      continue;
-    }
+    if (save->fd < 0) continue;
     /* Until it is locked it looks like a leftover, and may be gone. Where nothing can be locked, nobody removes it. */
     int busy = flock(save->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK,
         ours = busy ? 0 : leads_to(save, save->fd);

@@ -29,8 +29,9 @@ bzd_status bzdi_reader_file(const bzd_context *context, const char *path, bzdi_r
 /* Borrows the buffer. */
 bzd_status bzdi_reader_buffer(const bzd_context *context, const void *data, size_t size, bzdi_reader *out);
 
-/* Atomic replacement of a file: open writes to a temporary file beside path; commit makes it durable and renames;
- * abandon removes it and leaves the old file as it was. Exactly one of commit and abandon follows open. */
+/* Atomic replacement of a file: open makes a temporary file beside path, locked as long as it is written, and removes
+ * those of dead saves; commit makes it durable and renames; abandon removes it and leaves the old file as it was.
+ * Exactly one of commit and abandon follows open. */
 typedef struct bzdi_save bzdi_save;
 bzd_status bzdi_save_open(const bzd_context *context, const char *path, bzdi_save **save, bzdi_writer *writer);
 bzd_status bzdi_save_commit(bzdi_save *save);

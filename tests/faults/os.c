@@ -35,14 +35,10 @@ static function next(const char *name) {
   return found;
 }
 
-#define REAL(result, name, arguments)                                                                                  \
-  typedef result(*name##_function) arguments;                                                                          \
-  static name##_function real;                                                                                         \
-  if (!real) {                                                                                                         \
-    function found = next(#name);                                                                                      \
-    memcpy(&real, &found, sizeof real);                                                                                \
-  }                                                                                                                    \
-  (void)0
+/* libc's function of the name, as `real`. */
+#define REAL(name)                                                                                                     \
+  static __typeof__(&(name)) real;                                                                                     \
+  if (!real) real = (__typeof__(&(name)))next(#name)
 
 /* Counts a call; true when the fault meets it. */
 static int meets(int call) {
@@ -106,7 +102,7 @@ void os_clear_log(void) {
 /* ---- The calls ----------------------------------------------------------------------------------------------- */
 
 int open(const char *path, int flags, ...) {
-  REAL(int, open, (const char *, int, ...));
+  REAL(open);
   mode_t mode = 0;
   if (flags & O_CREAT) {
     va_list more;
@@ -118,7 +114,7 @@ int open(const char *path, int flags, ...) {
 }
 
 int openat(int folder, const char *path, int flags, ...) {
-  REAL(int, openat, (int, const char *, int, ...));
+  REAL(openat);
   mode_t mode = 0;
   if (flags & O_CREAT) {
     va_list more;
@@ -133,27 +129,27 @@ int openat(int folder, const char *path, int flags, ...) {
 }
 
 int fstat(int fd, struct stat *facts) {
-  REAL(int, fstat, (int, struct stat *));
+  REAL(fstat);
   return meets(OS_STAT) ? failed() : real(fd, facts);
 }
 
 int fstatat(int folder, const char *restrict path, struct stat *restrict facts, int flags) {
-  REAL(int, fstatat, (int, const char *, struct stat *, int));
+  REAL(fstatat);
   return meets(OS_STAT) ? failed() : real(folder, path, facts, flags);
 }
 
 int flock(int fd, int operation) {
-  REAL(int, flock, (int, int));
+  REAL(flock);
   return meets(OS_LOCK) ? failed() : real(fd, operation);
 }
 
 int fchmod(int fd, mode_t mode) {
-  REAL(int, fchmod, (int, mode_t));
+  REAL(fchmod);
   return meets(OS_CHMOD) ? failed() : real(fd, mode);
 }
 
 ssize_t pread(int fd, void *data, size_t size, off_t offset) {
-  REAL(ssize_t, pread, (int, void *, size_t, off_t));
+  REAL(pread);
   if (meets(OS_READ)) {
     if (os.fault.action == OS_ERROR) return failed();
     if (size > 1) size = os.fault.action == OS_ONE ? 1 : size / 2;
@@ -171,7 +167,7 @@ static int full_device(void) {
 }
 
 ssize_t write(int fd, const void *data, size_t size) {
-  REAL(ssize_t, write, (int, const void *, size_t));
+  REAL(write);
   if (meets(OS_WRITE)) {
     if (os.fault.action == OS_ERROR) return failed();
     if (os.fault.action == OS_ZERO) return 0;
@@ -184,7 +180,7 @@ ssize_t write(int fd, const void *data, size_t size) {
 }
 
 int fsync(int fd) {
-  REAL(int, fsync, (int));
+  REAL(fsync);
   if (meets(OS_FSYNC)) return failed();
   if (!os.on) return real(fd);
   struct stat facts;
@@ -196,7 +192,7 @@ int fsync(int fd) {
 }
 
 int fcntl(int fd, int command, ...) {
-  REAL(int, fcntl, (int, int, ...));
+  REAL(fcntl);
   va_list more;
   va_start(more, command);
   long argument = va_arg(more, long);
@@ -205,13 +201,13 @@ int fcntl(int fd, int command, ...) {
 }
 
 int close(int fd) {
-  REAL(int, close, (int));
+  REAL(close);
   int bad = meets(OS_CLOSE), status = real(fd);
   return bad ? failed() : status;
 }
 
 int renameat(int folder, const char *from, int other, const char *to) {
-  REAL(int, renameat, (int, const char *, int, const char *));
+  REAL(renameat);
   if (meets(OS_RENAME)) return failed();
   int status = real(folder, from, other, to);
   if (status == 0) log_names(OS_LOG_RENAME, from, to);
@@ -219,7 +215,7 @@ int renameat(int folder, const char *from, int other, const char *to) {
 }
 
 int unlinkat(int folder, const char *path, int flags) {
-  REAL(int, unlinkat, (int, const char *, int));
+  REAL(unlinkat);
   if (meets(OS_UNLINK)) return failed();
   int status = real(folder, path, flags);
   if (status == 0) log_names(OS_LOG_UNLINK, path, "");

@@ -1,147 +1,282 @@
 /* SPDX-License-Identifier: MIT */
-/* Saves of each kind over an old file, and what may be found in their folder afterwards. Include it after cmocka.h,
- * bezdist.h and host.h. */
+/* Every way to save a file, with versions of what is saved and the bytes each must give. Include it after cmocka.h. */
 #ifndef TESTS_FAULTS_SAVES_H
 #define TESTS_FAULTS_SAVES_H
 
+#include <bezdist/bezdist.h>
+
+#include "host.h"
+#include "objects.h"
+#include "os.h"
+
 #include <dirent.h>
+#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SAVE_CHECKPOINT, SAVE_FLOW, SAVE_SAFETENSORS, SAVE_NPY, SAVE_NPZ, SAVE_DEFLATED, SAVES };
-static const char *const save_names[SAVES] = {
-    "bzd_checkpoint_write_file", "bzd_flow_save", "safetensors", "npy", "npz", "npz deflated"};
+enum { FLOW, TRAINER, SAFETENSORS, NPY, NPZ, NPZ_DEFLATED, REWRITTEN, KINDS };
+enum { OLD, NEW, LATER, VERSIONS };
+static const char *const kind_names[KINDS] = {"flow", "trainer",      "safetensors", "npy",
+                                              "npz",  "npz deflated", "rewritten"};
+static const int32_t kind_formats[KINDS] = {
+    0, 0, BZD_FORMAT_SAFETENSORS, BZD_FORMAT_NPY, BZD_FORMAT_NPZ, BZD_FORMAT_NPZ_DEFLATED, BZD_FORMAT_SAFETENSORS};
 
-typedef struct image {
+typedef struct content { /* of a file */
   unsigned char *data;
   size_t size;
-} image;
+} content;
 
 typedef struct saves {
-  bzd_flow *flow; /* the new one */
-  bzd_checkpoint *checkpoint;
-  bzd_tensors *tensors, *array, *arrays;
-  image old, fresh[SAVES]; /* what stands there, what a save writes */
+  host host;
+  bzd_context *context;
+  bzd_flow *flow[VERSIONS];
+  bzd_checkpoint *trainer[VERSIONS];
+  bzd_tensors *one[VERSIONS], *many[VERSIONS];
+  content content[KINDS][VERSIONS];
 } saves;
 
-static inline image image_read(const char *path) {
-  image out = {NULL, 0};
-  FILE *file = fopen(path, "rb");
-  if (!file) return out;
-  fseek(file, 0, SEEK_END);
-  out.size = (size_t)ftell(file);
-  rewind(file);
-  out.data = malloc(out.size + 1);
-  assert_int_equal(fread(out.data, 1, out.size, file), out.size);
-  fclose(file);
-  return out;
+static inline bzd_checkpoint *saves_trainer(const bzd_context *context, const bzd_flow *flow) {
+  bzd_data *data = make_data(context, 16, 2, 0);
+  bzd_source *source;
+  bzd_trainer_config config;
+  bzd_trainer *trainer;
+  bzd_checkpoint *checkpoint;
+  OK(bzd_source_create_data(data, NULL, 1, &source));
+  OK(bzd_trainer_config_init(&config, sizeof config));
+  config.steps = 2;
+  config.batch = 4;
+  OK(bzd_trainer_create(flow, source, &config, &trainer));
+  OK(bzd_trainer_run(trainer, 0, NULL, NULL));
+  OK(bzd_checkpoint_from_trainer(trainer, &checkpoint));
+  bzd_trainer_destroy(trainer);
+  bzd_source_destroy(source);
+  bzd_data_destroy(data);
+  return checkpoint;
 }
-static inline void image_write(const char *path, const image *content) {
+
+static inline bzd_tensors *saves_tensors(const bzd_context *context, int64_t count, int version) {
+  enum { ROWS = 10, COLUMNS = 7 };
+  const int64_t shape[] = {ROWS, COLUMNS};
+  float values[ROWS * COLUMNS];
+  char name[8];
+  bzd_tensors *tensors;
+  OK(bzd_tensors_create(context, &tensors));
+  for (int64_t i = 0; i < count; i++) {
+    OK(bzd_noise(5, BZD_STREAM_USER, (version * 100 + i) * ROWS, ROWS, COLUMNS, values));
+    snprintf(name, sizeof name, "w%d", (int)i);
+    OK(bzd_tensors_add(tensors, name, "f32", 2, shape, values));
+  }
+  return tensors;
+}
+
+static const char *const version_texts[VERSIONS] = {"old", "new", "later"};
+
+static inline content saves_tensor_bytes(const bzd_tensors *tensors, int32_t format) {
+  content c;
+  OK(bzd_tensors_write_buffer(tensors, NULL, 0, &c.size, format));
+  assert_non_null(c.data = malloc(c.size));
+  OK(bzd_tensors_write_buffer(tensors, c.data, c.size, &c.size, format));
+  return c;
+}
+
+static inline content saves_checkpoint_bytes(bzd_checkpoint *checkpoint) {
+  content c;
+  OK(bzd_checkpoint_write_buffer(checkpoint, NULL, 0, &c.size));
+  assert_non_null(c.data = malloc(c.size));
+  OK(bzd_checkpoint_write_buffer(checkpoint, c.data, c.size, &c.size));
+  return c;
+}
+
+static inline void saves_make(saves *s) {
+  host_init(&s->host);
+  s->context = host_context(&s->host, 1);
+  for (int v = 0; v < VERSIONS; v++) {
+    bzd_checkpoint *checkpoint;
+    bzd_tensors *texted = saves_tensors(s->context, 2, OLD); /* what a rewritten file is: another text each time */
+    OK(bzd_tensors_set_text(texted, "version", version_texts[v]));
+    s->flow[v] = make_flow(s->context, BZD_FLOW_VELOCITY, 1, 2, 0, 8, (uint64_t)v + 1);
+    s->trainer[v] = saves_trainer(s->context, s->flow[v]);
+    s->one[v] = saves_tensors(s->context, 1, v);
+    s->many[v] = saves_tensors(s->context, 3, v);
+    OK(bzd_checkpoint_from_flow(s->flow[v], &checkpoint));
+    s->content[FLOW][v] = saves_checkpoint_bytes(checkpoint);
+    s->content[TRAINER][v] = saves_checkpoint_bytes(s->trainer[v]);
+    for (int kind = SAFETENSORS; kind <= NPZ_DEFLATED; kind++)
+      s->content[kind][v] = saves_tensor_bytes(kind == NPY ? s->one[v] : s->many[v], kind_formats[kind]);
+    s->content[REWRITTEN][v] = saves_tensor_bytes(texted, BZD_FORMAT_SAFETENSORS);
+    bzd_checkpoint_destroy(checkpoint);
+    bzd_tensors_destroy(texted);
+  }
+}
+
+static inline void saves_free(saves *s) {
+  for (int v = 0; v < VERSIONS; v++) {
+    bzd_flow_destroy(s->flow[v]);
+    bzd_checkpoint_destroy(s->trainer[v]);
+    bzd_tensors_destroy(s->one[v]);
+    bzd_tensors_destroy(s->many[v]);
+    for (int kind = 0; kind < KINDS; kind++) free(s->content[kind][v].data);
+  }
+  bzd_context_destroy(s->context);
+  assert_int_equal(s->host.live, 0);
+  assert_int_equal(s->host.wrong, 0);
+}
+
+/* The last save of a kind: opens what is there and writes it over itself. */
+static inline bzd_status saves_rewrite(const saves *s, const char *path, int version) {
+  bzd_tensors *tensors;
+  bzd_status status = bzd_tensors_open_file(s->context, path, BZD_FORMAT_SAFETENSORS, NULL, &tensors);
+  if (status != BZD_OK) return status;
+  status = bzd_tensors_set_text(tensors, "version", version_texts[version]);
+  if (status == BZD_OK) status = bzd_tensors_write_file(tensors, path, BZD_FORMAT_SAFETENSORS);
+  bzd_tensors_destroy(tensors);
+  return status;
+}
+
+static inline bzd_status saves_save(const saves *s, int kind, int version, const char *path) {
+  if (kind == FLOW) return bzd_flow_save(s->flow[version], path);
+  if (kind == TRAINER) return bzd_checkpoint_write_file(s->trainer[version], path);
+  if (kind == REWRITTEN) return saves_rewrite(s, path, version);
+  return bzd_tensors_write_file(kind == NPY ? s->one[version] : s->many[version], path, kind_formats[kind]);
+}
+
+/* Reads all of a file as its users would. */
+static inline bzd_status saves_load(const saves *s, int kind, const char *path) {
+  if (kind == FLOW) {
+    bzd_flow *flow;
+    bzd_status status = bzd_flow_load(s->context, path, &flow);
+    bzd_flow_destroy(flow);
+    return status;
+  }
+  if (kind == TRAINER) {
+    bzd_checkpoint *checkpoint;
+    bzd_status status = bzd_checkpoint_open_file(s->context, path, NULL, &checkpoint);
+    if (status == BZD_OK) status = bzd_checkpoint_verify(checkpoint);
+    bzd_checkpoint_destroy(checkpoint);
+    return status;
+  }
+  bzd_tensors *tensors;
+  float values[70];
+  bzd_tensors_info info = {.struct_size = sizeof info};
+  bzd_status status = bzd_tensors_open_file(s->context, path, BZD_FORMAT_AUTO, NULL, &tensors);
+  if (status != BZD_OK) return status;
+  status = bzd_tensors_get_info(tensors, &info);
+  for (int64_t i = 0; i < info.count && status == BZD_OK; i++)
+    status = bzd_tensors_read_f32(tensors, i, values, sizeof values / sizeof *values);
+  bzd_tensors_destroy(tensors);
+  return status;
+}
+
+/* ---- Files --------------------------------------------------------------------------------------------------- */
+
+static inline void put_file(const char *path, const void *data, size_t size) {
   FILE *file = fopen(path, "wb");
   assert_non_null(file);
-  assert_int_equal(fwrite(content->data, 1, content->size, file), content->size);
+  assert_int_equal(fwrite(data, 1, size, file), size);
   assert_int_equal(fclose(file), 0);
 }
-static inline int image_is(const image *a, const image *b) {
-  return a->data && a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
+
+static inline content get_file(const char *path) { /* data NULL: none */
+  content c = {NULL, 0};
+  FILE *file = fopen(path, "rb");
+  if (!file) return c;
+  struct stat facts;
+  assert_int_equal(stat(path, &facts), 0);
+  assert_non_null(c.data = malloc((size_t)facts.st_size + 1));
+  c.size = fread(c.data, 1, (size_t)facts.st_size + 1, file);
+  fclose(file);
+  return c;
 }
-static inline int file_is(const char *path, const image *expected) {
-  image found = image_read(path);
-  int same = image_is(&found, expected);
-  free(found.data);
+
+static inline int file_is(const char *path, const content *expected) {
+  content c = get_file(path);
+  int same = c.data && c.size == expected->size && memcmp(c.data, expected->data, c.size) == 0;
+  free(c.data);
   return same;
 }
 
-static inline bzd_status saves_do(const saves *s, int kind, const char *path) {
-  switch (kind) {
-  case SAVE_CHECKPOINT: return bzd_checkpoint_write_file(s->checkpoint, path);
-  case SAVE_FLOW: return bzd_flow_save(s->flow, path);
-  case SAVE_SAFETENSORS: return bzd_tensors_write_file(s->tensors, path, BZD_FORMAT_SAFETENSORS);
-  case SAVE_NPY: return bzd_tensors_write_file(s->array, path, BZD_FORMAT_NPY);
-  case SAVE_NPZ: return bzd_tensors_write_file(s->arrays, path, BZD_FORMAT_NPZ);
-  default: return bzd_tensors_write_file(s->arrays, path, BZD_FORMAT_NPZ_DEFLATED);
-  }
+/* A folder of its own, in memory where there is such a place: thousands of renames then wait for no disk. */
+static inline void make_folder(char *folder, size_t cap) {
+  snprintf(folder, cap, "/dev/shm/bezdist-XXXXXX");
+  if (mkdtemp(folder)) return;
+  snprintf(folder, cap, "faults-XXXXXX");
+  assert_non_null(mkdtemp(folder));
 }
 
-static inline bzd_flow *saves_flow(int64_t dim, int64_t width, uint64_t seed) {
-  bzd_flow_config config;
-  bzd_flow *flow;
-  OK(bzd_flow_config_init(&config, sizeof config));
-  config.dim = dim;
-  config.width = width;
-  config.layers = 2;
-  config.time_features = 8;
-  config.seed = seed;
-  OK(bzd_flow_create(NULL, &config, &flow));
-  return flow;
-}
-
-static inline void saves_open(saves *s, int64_t dim, int64_t width) {
-  bzd_flow *old = saves_flow(dim, width, 1);
-  OK(bzd_flow_save(old, "made"));
-  s->old = image_read("made");
-  bzd_flow_destroy(old);
-  s->flow = saves_flow(dim, width, 2);
-  OK(bzd_checkpoint_from_flow(s->flow, &s->checkpoint));
-  OK(bzd_tensors_from_flow(s->flow, &s->tensors));
-  OK(bzd_tensors_create(NULL, &s->array));
-  OK(bzd_tensors_create(NULL, &s->arrays));
-  const int64_t shape[2] = {(int64_t)(s->old.size / 8), 2};
-  OK(bzd_tensors_add(s->arrays, "bytes", "u8", 2, shape, s->old.data));
-  OK(bzd_tensors_add(s->array, "bytes", "u8", 2, shape, s->old.data));
-  OK(bzd_tensors_add(s->arrays, "again", "u8", 1, shape, s->old.data));
-  for (int kind = 0; kind < SAVES; kind++) {
-    OK(saves_do(s, kind, "made"));
-    s->fresh[kind] = image_read("made");
-    assert_false(image_is(&s->fresh[kind], &s->old));
-  }
-  unlink("made");
-}
-
-static inline void saves_close(saves *s) {
-  for (int kind = 0; kind < SAVES; kind++) free(s->fresh[kind].data);
-  free(s->old.data);
-  bzd_tensors_destroy(s->tensors);
-  bzd_tensors_destroy(s->array);
-  bzd_tensors_destroy(s->arrays);
-  bzd_checkpoint_destroy(s->checkpoint);
-  bzd_flow_destroy(s->flow);
-}
-
-/* Works in memory where there is such a place: thousands of renames then wait for no disk. */
-static inline void saves_enter(char *room, size_t cap) {
-  snprintf(room, cap, "/dev/shm/bezdist-XXXXXX");
-  if (!mkdtemp(room)) room[0] = '\0';
-  if (room[0]) assert_int_equal(chdir(room), 0);
-}
-
-/* Files in a folder; name: NULL, or room for one that is not `but`. */
-static inline int folder_count(const char *folder, const char *but, char *name) {
+/* Number of files in a folder. */
+static inline int entries(const char *folder) {
   int count = 0;
-  DIR *open = opendir(folder);
-  assert_non_null(open);
-  for (struct dirent *entry; (entry = readdir(open));) {
-    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-    count++;
-    if (name && strcmp(entry->d_name, but) != 0) strcpy(name, entry->d_name);
-  }
-  closedir(open);
+  DIR *dir = opendir(folder);
+  assert_non_null(dir);
+  for (struct dirent *e = readdir(dir); e; e = readdir(dir)) count += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+  closedir(dir);
   return count;
 }
 
-static inline void folder_clear(const char *folder) {
+static inline void empty_folder(const char *folder) {
   char path[600];
-  DIR *open = opendir(folder);
-  if (!open) {
-    assert_int_equal(mkdir(folder, 0777), 0);
-    return;
+  DIR *dir = opendir(folder);
+  assert_non_null(dir);
+  for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
+    if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
+    snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+    assert_int_equal(remove(path), 0);
   }
-  for (struct dirent *entry; (entry = readdir(open));) {
-    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-    assert_int_equal(unlink(path), 0);
-  }
-  closedir(open);
+  closedir(dir);
+}
+
+/* ---- What every test has: the saves, a folder and names in it ------------------------------------------------- */
+
+static saves all;
+static char folder[64], path[128], other[128];
+
+static inline int set_up(void **state) {
+  (void)state;
+  saves_make(&all);
+  make_folder(folder, sizeof folder);
+  snprintf(path, sizeof path, "%s/target", folder);
+  snprintf(other, sizeof other, "%s/other", folder);
+  return 0;
+}
+
+static inline int tear_down(void **state) {
+  (void)state;
+  empty_folder(folder);
+  rmdir(folder);
+  saves_free(&all);
+  return 0;
+}
+
+/* After each test, also one that failed in a hook. */
+static inline int clean_up(void **state) {
+  (void)state;
+  os_stop();
+  os.hook = NULL;
+  umask(022);
+  empty_folder(folder);
+  return 0;
+}
+
+static inline const char *in_folder(const char *name) {
+  static char full[4][600];
+  static int turn;
+  turn = (turn + 1) % 4;
+  snprintf(full[turn], sizeof full[turn], "%s/%s", folder, name);
+  return full[turn];
+}
+
+static inline void put_old(const char *file) {
+  put_file(file, all.content[FLOW][OLD].data, all.content[FLOW][OLD].size);
+}
+static inline bzd_status save_to(const char *file, int version) { return saves_save(&all, FLOW, version, file); }
+static inline void check(const char *file, int version) {
+  if (!file_is(file, &all.content[FLOW][version])) fail_msg("%s is not the %s file", file, version_texts[version]);
+}
+
+static inline mode_t type_of(const char *file) {
+  struct stat facts;
+  assert_int_equal(lstat(file, &facts), 0);
+  return facts.st_mode & S_IFMT;
 }
 
 #endif

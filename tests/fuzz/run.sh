@@ -8,7 +8,7 @@
 #   --seeds          what seeds.c makes goes in first
 #   --fast           without sanitizers: more executions, fewer kinds of findings
 #   --afl            AFL++ in place of libFuzzer, with the same targets
-# One core, low priority. Builds under build/fuzz; new inputs stay in build/fuzz/found. A finding ends its target, not
+# One core, low priority (FUZZ_NICE, 10). Builds under build/fuzz; new inputs stay in build/fuzz/found. A finding ends its target, not
 # the run, and lies in build/fuzz/findings; the status is then 1. A corpus is one ar archive, in tests/fuzz/corpus.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -72,14 +72,14 @@ unpack() { # target: its corpus, and its seeds with --seeds, as files of $work/c
 }
 
 fuzz_libfuzzer() { # target; at most one finding, whose file replaces one of the same content
-  ASAN_OPTIONS=$asan nice -n 10 "$bin/fuzz_$1" -max_total_time="$seconds" \
+  ASAN_OPTIONS=$asan nice -n "${FUZZ_NICE:-10}" "$bin/fuzz_$1" -max_total_time="$seconds" \
     -entropic=0 -max_len=4096 -print_final_stats=1 -timeout=20 -rss_limit_mb=2048 -artifact_prefix="$findings/$1-" "$found/$1" \
     "$work/corpus" >"$out/$1.log" 2>&1
 }
 fuzz_afl() {
   rm -rf "$work/afl"
   AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_NO_AFFINITY=1 \
-    ASAN_OPTIONS=$asan:abort_on_error=1:symbolize=0:detect_leaks=0 nice -n 10 afl-fuzz \
+    ASAN_OPTIONS=$asan:abort_on_error=1:symbolize=0:detect_leaks=0 nice -n "${FUZZ_NICE:-10}" afl-fuzz \
     -V "$seconds" -t 5000+ -m none -i "$work/corpus" -o "$work/afl" -- "$bin/fuzz_$1" >"$out/$1.log" 2>&1 || return 1
   for file in $(find "$work/afl/default/crashes" "$work/afl/default/hangs" -name 'id*' | head -n 20); do
     cp "$file" "$findings/$1-$(sha1sum <"$file" | cut -c1-12)"
@@ -110,7 +110,7 @@ read_log() {
 # The smallest inputs that reach every edge; hand-made ones and old findings stay in any case.
 merge() {
   rm -rf "$work/min" && mkdir -p "$work/min"
-  nice -n 10 "$bin/fuzz_$1" -merge=1 -use_counters=0 -max_len=4096 -timeout=20 -rss_limit_mb=2048 "$work/min" "$work/corpus" \
+  nice -n "${FUZZ_NICE:-10}" "$bin/fuzz_$1" -merge=1 -use_counters=0 -max_len=4096 -timeout=20 -rss_limit_mb=2048 "$work/min" "$work/corpus" \
     "$found/$1" >"$out/$1.merge.log" 2>&1 || { tail -n 20 "$out/$1.merge.log"; exit 1; }
   for file in "$work/min"/*; do # an archive's names have 15 letters
     [ ! -e "$file" ] || mv "$file" "$work/min/$(sha1sum <"$file" | cut -c1-12)"

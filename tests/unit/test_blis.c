@@ -190,10 +190,10 @@ static void test_products_allocate_nothing(void **state) {
       for (int form = 0; form < 4; form++) {
         const int64_t a_row = form & 1 ? 1 : k, a_column = form & 1 ? m : 1;
         const int64_t b_row = form & 2 ? 1 : n, b_column = form & 2 ? k : 1;
-        bzdi_gemm_by(BZDI_GEMM_BLIS, context, m, n, k, a, a_row, a_column, b, b_row, b_column, first, n, 0, scratch);
+        bzdi_gemm_by(BZDI_GEMM_BLIS, context, m, n, k, a, a_row, a_column, b, b_row, b_column, first, n, scratch);
         long long before = atomic_load(&refuse_calls);
         atomic_store(&refuse_quota, 0);
-        bzdi_gemm_by(BZDI_GEMM_BLIS, context, m, n, k, a, a_row, a_column, b, b_row, b_column, c, n, 0, scratch);
+        bzdi_gemm_by(BZDI_GEMM_BLIS, context, m, n, k, a, a_row, a_column, b, b_row, b_column, c, n, scratch);
         atomic_store(&refuse_quota, -1);
         assert_int_equal(atomic_load(&refuse_calls), before);
         assert_memory_equal(c, first, (size_t)(m * n) * sizeof *c);

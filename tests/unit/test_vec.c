@@ -27,19 +27,19 @@ static void check_silu(const bzdi_kernels *kernels) {
   for (int i = 0; i < ROWS * WIDTH; i++) z[i] = before[i] = (float)(40 * numbers_uniform(&seed) - 20);
   for (int j = 0; j < WIDTH; j++) bias[j] = (float)numbers_normal(&seed);
   kernels->bias_silu(ROWS, WIDTH, bias, z, y);
+  static float dy[ROWS * WIDTH];
   for (int i = 0; i < ROWS * WIDTH; i++) {
     float sum = before[i] + bias[i % WIDTH];
-    assert_true(z[i] == sum);
-    double exact = (double)sum * sigmoid((double)sum);
+    double s = sigmoid((double)sum), exact = (double)sum * s, slope = s * (1 + (double)sum * (1 - s));
     assert_true(fabs((double)y[i] - exact) <= 4e-7 * fabs(exact) + 1e-12);
+    assert_true(fabs((double)z[i] - slope) <= 1e-6);
+    dy[i] = y[i];
   }
-  static float dy[ROWS * WIDTH];
-  for (int i = 0; i < ROWS * WIDTH; i++) dy[i] = 1;
-  kernels->silu_grad(ROWS * WIDTH, z, dy);
-  for (int i = 0; i < ROWS * WIDTH; i++) {
-    double s = sigmoid((double)z[i]), exact = s * (1 + (double)z[i] * (1 - s));
-    assert_true(fabs((double)dy[i] - exact) <= 1e-6);
-  }
+  kernels->multiply(ROWS * WIDTH, z, dy);
+  for (int i = 0; i < ROWS * WIDTH; i++) assert_true(dy[i] == y[i] * z[i]);
+  memcpy(z, before, sizeof z);
+  kernels->bias_silu(ROWS, WIDTH, bias, z, NULL);
+  for (int i = 0; i < ROWS * WIDTH; i++) assert_true(z[i] == before[i] + bias[i % WIDTH]);
   /* Far out, and what is not a number stays one. */
   float odd[5] = {200, -200, NAN, INFINITY, 0}, out[5], none[5] = {0};
   kernels->bias_silu(1, 5, none, odd, out);
