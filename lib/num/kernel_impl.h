@@ -154,7 +154,7 @@ static void tile(const bzdi_tile_job *job, int32_t rows, int32_t columns) {
 static inline vf silu_slope(vf z, vf s) { return s * (splat(1.0f) + z * (splat(1.0f) - s)); }
 
 static void bias_silu(int64_t n, int64_t width, const float *bias, float *z, float *y) {
-  for (int64_t r = 0; r < n; r++, z += width, y += y ? width : 0) {
+  for (int64_t r = 0; r < n; r++, z += width, y = y ? y + width : y) {
     int64_t j = 0;
     for (; j + LANES <= width; j += LANES) {
       vf x = load(z + j) + load(bias + j);
