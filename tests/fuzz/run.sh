@@ -92,6 +92,7 @@ read_log() {
   log=$out/$1.log
   if [ $engine = afl ]; then
     stats=$work/afl/default/fuzzer_stats
+    [ -f "$stats" ] || stats=/dev/null # it did not start
     executions=$(awk '$1 == "execs_done" { print $3 }' "$stats")
     edges=$(awk '$1 == "edges_found" { print $3 }' "$stats")
     bad=$(awk '$1 == "saved_crashes" || $1 == "saved_hangs" { n += $3 } END { print n + 0 }' "$stats")
