@@ -197,6 +197,9 @@ static void test_records(void **state) {
   store_bytes trainer = store_bytes_write(opened);
   bzdi_store_free(opened);
   FAILS(BZD_E_CORRUPT, "beside the state of a trainer", store_bytes_open(NULL, &trainer, &opened));
+  OK(bzdi_store_set_narrow(store, 0));
+  OK(bzdi_store_set_i64(store, BZDI_STAT, "trainer.step", 1, BZDI_MODEL));
+  FAILS(BZD_E_UNSUPPORTED, "state of a trainer", bzdi_store_set_narrow(store, 1));
   bzdi_store_free(store);
   enum { MANY = 4 << 20 };
   const int64_t many[1] = {MANY};
