@@ -239,6 +239,49 @@ static long long peak_of_opening(bzd_context *context, const bytes *file, const 
   return memory.peak - before;
 }
 
+typedef struct number {
+  const char *key;
+  uint64_t value;
+} number;
+
+/* Sizes said in key-values, with nothing behind them: no object, and no memory for it. */
+static void claim(judge *j, int kind, size_t count, const number *numbers) {
+  bytes file = kind_file(j->context, kind), out = {0};
+  file_parts *parts = file_take(&file);
+  unsigned char value[8][8];
+  for (size_t k = 0; k < count; k++) {
+    int found = 0;
+    for (int i = 0; i < parts->values; i++) {
+      if (strcmp(parts->value[i].key, numbers[k].key) != 0) continue;
+      file_put(value[k], 8, numbers[k].value);
+      parts->value[i].value = value[k];
+      found = 1;
+    }
+    assert_true(found);
+  }
+  file_make(parts, 0, &out);
+  bzd_checkpoint *checkpoint;
+  bzd_flow *flow;
+  bzd_source *source;
+  OK(kind_open(j->context, &out, NULL, &checkpoint));
+  for (int object = 0; object < 3; object++) {
+    const long long before = memory.live;
+    memory.peak = before;
+    bzd_status status = object == 0   ? bzd_checkpoint_get_flow(checkpoint, BZD_WEIGHTS_AUTO, &flow)
+                        : object == 1 ? bzd_checkpoint_get_source(checkpoint, &source)
+                                      : bzd_checkpoint_stream_source(checkpoint, &source);
+    if (!refused(status))
+      fail_msg("%s = %llu ...: %s", numbers->key, (unsigned long long)numbers->value, bzd_status_name(status));
+    if (memory.peak - before > SLACK)
+      fail_msg("%s = %llu ... takes %lld bytes", numbers->key, (unsigned long long)numbers->value,
+               memory.peak - before);
+  }
+  bzd_checkpoint_destroy(checkpoint);
+  file_parts_free(parts);
+  free(file.data);
+  free(out.data);
+}
+
 /* A file is decoded in blocks, so a large tensor of zeros costs nothing until somebody asks for it, and a stream that
  * gives more than its plane stops there; what the index says to hold is bounded before memory is asked for. */
 static void test_bombs(void **state) {
@@ -293,39 +336,32 @@ static void test_bombs(void **state) {
   free(meta.data);
   free(many.data);
 
-  /* shapes of a network with nothing behind them */
-  bytes flow = kind_file(j.context, KIND_FLOW), out = {0};
-  file_parts *parts = file_take(&flow);
-  static const char *const keys[] = {"net.width", "net.layers",  "net.dim",      "net.heads",    "net.time_features",
-                                     "flow.dim",  "flow.degree", "net.cond_dim", "flow.cond_dim"};
-  unsigned char number[8];
-  for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
-    for (int shift = 10; shift < 63; shift++) {
-      int found = 0;
-      file_put(number, 8, UINT64_C(1) << shift);
-      for (int i = 0; i < parts->values; i++) {
-        if (strcmp(parts->value[i].key, keys[k]) != 0) continue;
-        const unsigned char *old = parts->value[i].value;
-        parts->value[i].value = number;
-        out.size = 0;
-        file_make(parts, 0, &out);
-        parts->value[i].value = old;
-        found = 1;
-        bzd_checkpoint *checkpoint;
-        bzd_flow *none;
-        OK(kind_open(j.context, &out, NULL, &checkpoint));
-        const long long before = memory.live;
-        memory.peak = before;
-        status = bzd_checkpoint_get_flow(checkpoint, BZD_WEIGHTS_AUTO, &none);
-        if (!kind_refusal(status)) fail_msg("%s = 2^%d: %s", keys[k], shift, bzd_status_name(status));
-        if (memory.peak - before > SLACK) fail_msg("%s = 2^%d takes %lld bytes", keys[k], shift, memory.peak - before);
-        bzd_checkpoint_destroy(checkpoint);
-      }
-      assert_true(found);
-    }
-  file_parts_free(parts);
-  free(flow.data);
-  free(out.data);
+  for (int shift = 10; shift < 63; shift++) {
+    static const char *const keys[] = {"net.width", "net.layers",  "net.dim",      "net.heads",    "net.time_features",
+                                       "flow.dim",  "flow.degree", "net.cond_dim", "flow.cond_dim"};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+      claim(&j, KIND_FLOW, 1, &(const number){keys[k], UINT64_C(1) << shift});
+  }
+  static const number wide[] = {{"flow.dim", 1 << 20},
+                                {"net.dim", 1 << 20},
+                                {"net.width", 65536},
+                                {"net.layers", 16},
+                                {"net.time_features", 1024}};
+  static const number heads[] = {
+      {"flow.degree", 16}, {"net.heads", 16}, {"flow.cond_dim", 1 << 20}, {"net.cond_dim", 1 << 20}};
+  static const number affine[] = {{"flow.dim", 1 << 20}, {"net.dim", 1 << 20}, {"flow.item_ndim", 0}};
+  static const number windows[] = {{"pool.count", 16384}, {"pool.window", 1}};
+  static const number rows[] = {{"pool.count", UINT64_C(1) << 32}, {"pool.window", UINT64_C(1) << 32}};
+  static const number starts[] = {{"pool.count", UINT64_C(1) << 32}, {"pool.window", 262144}, {"flow.dim", 1 << 20}};
+#define CLAIM(kind, numbers) claim(&j, kind, sizeof(numbers) / sizeof *(numbers), numbers)
+  CLAIM(KIND_FLOW, wide);
+  CLAIM(KIND_CONDITIONAL, heads);
+  CLAIM(KIND_CONDITIONAL, affine);
+  CLAIM(KIND_PATHS, windows);
+  CLAIM(KIND_PATHS, rows);
+  CLAIM(KIND_STARTS, windows);
+  CLAIM(KIND_STARTS, starts);
+#undef CLAIM
   close_judge(&j);
 }
 
