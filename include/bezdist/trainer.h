@@ -65,7 +65,8 @@ typedef struct bzd_trainer_config {
   double at_grid;         /* fraction of rows that are steps of a few-step sampler: of one step with probability
                              one_step, else of grid_steps, or a half, a quarter .. of them while whole, with equal
                              chances. A row stands where such a step starts, and its loss is the error of the mean
-                             velocity over that step alone. at_zero + at_grid <= 1, default 0 */
+                             velocity over that step alone; where paths have spans these are steps through the span.
+                             at_zero + at_grid <= 1, default 0 */
   double one_step;        /* 0..1, default 0.75 */
   double endpoint_weight; /* weight of the last head, 0..1e6, default 1: nothing added; control-point students */
   double
