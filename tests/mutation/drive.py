@@ -11,6 +11,7 @@ import random
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -149,6 +150,8 @@ def main():
     rows = read_rows(rows_path)
     equivalents = Equivalents(pathlib.Path(__file__).with_name("equivalent.txt"))
     if not arguments.report:
+        for number in (signal.SIGINT, signal.SIGTERM):  # in the background they may be ignored
+            signal.signal(number, signal.default_int_handler)
         try:
             work_on(arguments, files, found, rows, rows_path, equivalents)
         finally:
