@@ -18,7 +18,7 @@ BOTH = {"bytes", "element", "codec", "io"}  # codec: CRC-32
 ON_STORES = set("""unit_blocks unit_index unit_change unit_codec unit_container unit_deflate unit_ensemble_store unit_sha256 unit_element
     unit_trainer_store api_checkpoint api_checkpoint_change api_golden fuzz_block fuzz_index fuzz_io fuzz_load
     fuzz_load_repaired fuzz_round_trip api_attacks api_damage api_stream api_memory""".split())
-ON_TENSORS = set("""unit_element unit_idx unit_npy unit_npz unit_safetensors unit_codec api_tensors fuzz_idx fuzz_io fuzz_npy
+ON_TENSORS = set("""unit_stream unit_element unit_idx unit_npy unit_npz unit_safetensors unit_codec api_tensors fuzz_idx fuzz_io fuzz_npy
     fuzz_npz fuzz_round_trip fuzz_safetensors""".split())
 ON_FILES = set("unit_io unit_index faults_kill faults_leftovers faults_power_loss faults_write_faults api_checkpoint api_tensors".split())
 ON_ALL = {"api_arguments", "api_failing", "api_host_state", "fuzz_memory"}
