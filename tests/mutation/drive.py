@@ -139,7 +139,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/mutation")
     parser.add_argument("--sample", type=int, help="so many of the mutants, drawn by the seed")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--quick", type=float, metavar="S", help="only programs that take at most S seconds, without sanitizers")
+    parser.add_argument("--quick", type=float, metavar="S", help="only programs that take at most S seconds")
     parser.add_argument("--again", action="store_true", help="those that survived, and those whose killer was it alone, anew")
     parser.add_argument("--report", action="store_true", help="print the table and the survivors, run nothing")
     parser.add_argument("--minutes", type=float, default=1e9)
@@ -168,7 +168,7 @@ def measured(arguments, room):
     """The programs, each run once with nothing mutated; it must pass. What has not been built anew since is not run."""
     programs, kept = [], arguments.build / "measured.json"
     known = json.loads(kept.read_text()) if kept.exists() else {}
-    for kind in ("plain",) if arguments.quick else ("plain", "asan"):
+    for kind in ("plain", "asan"):
         folder = arguments.build / kind
         for line in (folder / "programs.txt").read_text().splitlines():
             program = battery.Program(line, folder, kind == "asan")

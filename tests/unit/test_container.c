@@ -565,12 +565,32 @@ static void test_names_and_shapes(void **state) {
   bzdi_store_free(store);
 }
 
-/* Each allocation refused in turn, of each call: what was there stays, and nothing is lost. */
-static void test_refused_memory(void **state) {
-  (void)state;
+/* Refuses one allocation, not those that follow. */
+typedef struct once {
+  heap heap;
+  long long refuse;
+} once;
+
+static void *once_alloc(void *user, size_t size, size_t align) {
+  once *o = user;
+  if (o->refuse > 0 && --o->refuse == 0) return NULL;
+  return heap_alloc(&o->heap, size, align);
+}
+
+static void once_free(void *user, void *ptr, size_t size, size_t align) {
+  heap_free(&((once *)user)->heap, ptr, size, align);
+}
+
+/* Each allocation refused in turn, alone or with all that follow, of each call: what was there stays, and nothing is
+ * lost. */
+static void refused_memory(int alone) {
   static const float values[5] = {1, 2, 3, 4, 5};
-  heap h = {0};
-  bzd_context *context = models_context(&h, 1);
+  once o = {0};
+  heap *h = &o.heap;
+  bzd_context *context;
+  const bzd_context_config config = {
+      .struct_size = sizeof config, .threads = 1, .alloc = once_alloc, .free = once_free, .alloc_user = &o};
+  OK(bzdi_context_new(&config, &context));
   for (int call = 0; call < 10; call++) {
     bzd_status status = BZD_E_MEMORY;
     for (long long refuse = 1; status == BZD_E_MEMORY; refuse++) {
@@ -578,21 +598,25 @@ static void test_refused_memory(void **state) {
       bytes b = {0};
       uint8_t id[32];
       char key[8];
-      long long before = atomic_load(&h.live);
+      long long before = atomic_load(&h->live);
       OK(bzdi_store_new(context, &store));
       for (int i = 0; i < 16; i++) { /* the next one makes the arrays grow */
         snprintf(key, sizeof key, "k%02d", i);
         OK(bzdi_store_set_i64(store, BZDI_META, key, i, 0));
         OK(bzdi_store_add(store, key, BZDI_ROLE_PARAMETER, BZDI_DTYPE_F32, 1, small, values));
       }
+      OK(bzdi_store_set_bytes(store, BZDI_STAT, "state", values, sizeof values, 0));
       OK(bzdi_store_set_extra(store, "note", "abc", 3));
       b = write_store(store);
       if (call >= 6) {
         bzdi_store_free(store);
         OK(open_bytes(context, &b, NULL, &store));
       }
-      long long live = atomic_load(&h.live);
-      atomic_store(&h.refuse_from, atomic_load(&h.calls) + refuse);
+      long long live = atomic_load(&h->live);
+      if (alone)
+        o.refuse = refuse;
+      else
+        atomic_store(&h->refuse_from, atomic_load(&h->calls) + refuse);
       bytes other = {0};
       bzdi_writer writer = {append, &other};
       switch (call) {
@@ -607,9 +631,10 @@ static void test_refused_memory(void **state) {
       case 8: status = bzdi_store_set_narrow(store, 1); break;
       default: status = bzdi_store_write(store, &writer);
       }
-      atomic_store(&h.refuse_from, 0);
+      atomic_store(&h->refuse_from, 0);
+      o.refuse = 0;
       if (status == BZD_E_MEMORY) {
-        if (call == 5) assert_int_equal(atomic_load(&h.live), live); /* the others may keep room */
+        if (call == 5) assert_int_equal(atomic_load(&h->live), live); /* the others may keep room */
         assert_null(again);
         bytes same = write_store(store);
         assert_int_equal(same.size, b.size);
@@ -622,11 +647,86 @@ static void test_refused_memory(void **state) {
       }
       free(other.data), free(b.data);
       bzdi_store_free(store);
-      assert_int_equal(atomic_load(&h.live), before);
+      assert_int_equal(atomic_load(&h->live), before);
     }
   }
   bzdi_release(context);
-  assert_true(atomic_load(&h.live) == 0 && atomic_load(&h.wrong) == 0);
+  assert_true(atomic_load(&h->live) == 0 && atomic_load(&h->wrong) == 0);
+}
+
+static void test_refused_memory(void **state) {
+  (void)state;
+  refused_memory(0);
+  refused_memory(1);
+}
+
+/* ---- Bytes that do not come or go once ------------------------------------------------------------------------- */
+
+typedef struct flaky {
+  bytes bytes;
+  int fail; /* this call; 0: none */
+} flaky;
+
+static bzd_status flaky_write(void *user, const void *data, size_t n) {
+  flaky *f = user;
+  if (f->fail > 0 && --f->fail == 0) return bzdi_fail(BZD_E_IO, "once");
+  return append(&f->bytes, data, n);
+}
+
+static bzd_status flaky_read(void *user, uint64_t offset, void *buf, size_t n) {
+  flaky *f = user;
+  if (f->fail > 0 && --f->fail == 0) {
+    memset(buf, 0, n);
+    return bzdi_fail(BZD_E_IO, "once");
+  }
+  assert_true(offset <= f->bytes.size && n <= f->bytes.size - offset);
+  memcpy(buf, f->bytes.data + offset, n);
+  return BZD_OK;
+}
+
+/* One call that fails, and none after it: said by whoever made it, whatever was being done; then all is as before. */
+static void test_once(void **state) {
+  (void)state;
+  bzdi_store *built = make(NULL, 0, 1), *opened;
+  OK(bzdi_store_set_extra(built, "note", "abc", 3));
+  flaky file = {.bytes = write_store(built)};
+  const bytes *good = &file.bytes;
+  const bzdi_reader reader = {.size = good->size, .read = flaky_read, .user = &file};
+  OK(bzdi_store_open(NULL, &reader, NULL, &opened));
+  for (int what = 0; what < 6; what++) {
+    int done = 0;
+    for (int k = 1; !done; k++) {
+      flaky out = {.fail = what < 2 ? k : 0};
+      const bzdi_writer writer = {flaky_write, &out};
+      bzdi_store *again = NULL;
+      bzd_status status;
+      uint8_t id[32];
+      file.fail = what < 2 ? 0 : k;
+      switch (what) {
+      case 0: status = bzdi_store_write(built, &writer); break;
+      case 1: /* its blocks are copied */
+      case 2: status = bzdi_store_write(opened, &writer); break;
+      case 3: status = bzdi_store_open(NULL, &reader, NULL, &again); break;
+      case 4: status = bzdi_store_verify(opened); break;
+      default: status = bzdi_store_content_id(opened, id);
+      }
+      done = file.fail > 0 || out.fail > 0; /* it has fewer calls */
+      file.fail = 0;
+      if (done) {
+        OK(status);
+        assert_true(k > 3);
+        if (what < 3) assert_true(out.bytes.size == good->size && memcmp(out.bytes.data, good->data, good->size) == 0);
+      } else {
+        assert_int_equal(status, BZD_E_IO);
+        assert_null(again);
+      }
+      free(out.bytes.data);
+      if (again) bzdi_store_free(again);
+    }
+  }
+  bzdi_store_free(opened);
+  bzdi_store_free(built);
+  free(file.bytes.data);
 }
 
 int main(void) {
@@ -636,6 +736,6 @@ int main(void) {
       cmocka_unit_test(test_limits),         cmocka_unit_test(test_bad_arguments_and_writers),
       cmocka_unit_test(test_worked_example), cmocka_unit_test(test_values_as_text),
       cmocka_unit_test(test_many_values),    cmocka_unit_test(test_names_and_shapes),
-      cmocka_unit_test(test_refused_memory)};
+      cmocka_unit_test(test_refused_memory), cmocka_unit_test(test_once)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
