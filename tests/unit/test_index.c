@@ -280,27 +280,36 @@ static void test_names_of_sections(void **state) {
     FAILS(BZD_E_VERSION, critical[i], judge(&file));
     free(file.data);
   }
-  bytes file = make(0);
-  char name[5] = "aaaa";
-  for (int i = 0; i < BZDI_MOST_EXTRAS; i++) {
-    name[2] = (char)('a' + i / 26);
-    name[3] = (char)('a' + i % 26);
-    file_append_section(&file, name, name, 4);
+  /* as many as there may be, and one more */
+  for (int more = 0; more < 2; more++) {
+    bytes file = make(0);
+    const file_map map = file_look(&file);
+    char name[5] = "aaaa";
+    file.size -= FILE_TAIL;
+    const uint64_t raw = file_get(file.data + file.size + 40, 8);
+    for (int i = 0; i < BZDI_MOST_EXTRAS + more; i++) {
+      name[2] = (char)('a' + i / 26);
+      name[3] = (char)('a' + i % 26);
+      file_section(&file, name, 0, name, 4);
+    }
+    file_tail(&file, map.index_at, TENSORS, raw);
+    bzdi_store *store;
+    if (more) {
+      FAILS(BZD_E_LIMIT, "number of ancillary sections", open_file(&file, NULL, &store));
+    } else {
+      OK(open_file(&file, NULL, &store));
+      assert_int_equal(bzdi_store_extras(store), BZDI_MOST_EXTRAS);
+      for (int i = 0; i < BZDI_MOST_EXTRAS; i++) {
+        char type[5];
+        const void *data;
+        size_t size;
+        bzdi_store_extra_at(store, i, type, &data, &size);
+        assert_true(size == 4 && memcmp(type, data, 4) == 0 && type[3] == 'a' + i % 26);
+      }
+      bzdi_store_free(store);
+    }
+    free(file.data);
   }
-  bzdi_store *store;
-  OK(open_file(&file, NULL, &store));
-  assert_int_equal(bzdi_store_extras(store), BZDI_MOST_EXTRAS);
-  for (int i = 0; i < BZDI_MOST_EXTRAS; i++) {
-    char type[5];
-    const void *data;
-    size_t size;
-    bzdi_store_extra_at(store, i, type, &data, &size);
-    assert_true(size == 4 && memcmp(type, data, 4) == 0 && type[3] == 'a' + i % 26);
-  }
-  bzdi_store_free(store);
-  file_append_section(&file, "zzzz", "", 0);
-  FAILS(BZD_E_LIMIT, "number of ancillary sections", judge(&file));
-  free(file.data);
 }
 
 /* ---- Bytes too many or too few ------------------------------------------------------------------------------- */
@@ -428,6 +437,20 @@ static void test_limits(void **state) {
   free(file.data);
 }
 
+/* A shape of too many bytes, in a record that says 0 of them in as many blocks as 0 - 1 bytes would take. */
+static void test_no_shape(void **state) {
+  (void)state;
+  bytes file = make(0);
+  const file_map map = file_look(&file);
+  unsigned char *record = file.data + map.section[FILE_TENS].at;
+  file_put(record + 16, 8, INT64_MAX);
+  file_put(record + 88, 8, UINT64_MAX / FILE_BLOCK + 1);
+  file_put(record + 96, 8, 0);
+  file_repair(&file, &map);
+  FAILS(BZD_E_CORRUPT, "tensor a: 0 bytes, its shape has 0", judge(&file));
+  free(file.data);
+}
+
 /* More than deflate and bfloat16 could make of so many bytes is refused as such. */
 static void test_ratio(void **state) {
   (void)state;
@@ -456,8 +479,8 @@ static void test_defaults(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_all_is_read), cmocka_unit_test(test_fields),  cmocka_unit_test(test_names_of_sections),
-      cmocka_unit_test(test_lengths),     cmocka_unit_test(test_order),   cmocka_unit_test(test_limits),
-      cmocka_unit_test(test_ratio),       cmocka_unit_test(test_defaults)};
+      cmocka_unit_test(test_all_is_read), cmocka_unit_test(test_fields), cmocka_unit_test(test_names_of_sections),
+      cmocka_unit_test(test_lengths),     cmocka_unit_test(test_order),  cmocka_unit_test(test_limits),
+      cmocka_unit_test(test_no_shape),    cmocka_unit_test(test_ratio),  cmocka_unit_test(test_defaults)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
