@@ -5,9 +5,9 @@ call goes on with. See run.sh."""
 import argparse
 import collections
 import csv
+import hashlib
 import json
 import pathlib
-import random
 import re
 import shlex
 import shutil
@@ -33,26 +33,21 @@ def key_of(row):
 
 
 class Equivalents:
-    """Lines of: file, function, operator, original -> changed, text of the line, reason; * stands for anything."""
+    """Lines of: file | function | operator | original -> changed | text of the line | reason; * stands for anything."""
 
     def __init__(self, path):
         self.rules = []
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if line.strip() and not line.startswith("#"):
                 parts = [part.strip() for part in line.split(" | ")]
-                if len(parts) != 6:
-                    sys.exit(f"{path}:{number}: {len(parts)} parts, expected 6")
-                self.rules.append([re.compile("".join(".*" if c == "*" else re.escape(c) for c in part).replace(re.escape("\\") + ".*", re.escape("*")), re.S) for part in parts[:5]])
-        self.used = [0] * len(self.rules)
+                if len(parts) < 6 or not parts[-1]:
+                    sys.exit(f"{path}:{number}: file | function | operator | original -> changed | text | reason")
+                parts[4:-1] = [" | ".join(parts[4:-1])]  # a text may have a bar of its own
+                self.rules.append([re.compile(re.escape(part).replace(r"\*", ".*"), re.S) for part in parts[:5]])
 
     def has(self, key):
-        values = (key.file, key.function, key.operator, f"{key.original} -> {key.changed}", key.text)
-        found = False
-        for i, rule in enumerate(self.rules):
-            if all(part.fullmatch(value) for part, value in zip(rule, values)):
-                self.used[i] += 1
-                found = True
-        return found
+        values = (key.file, key.function, key.operator, f"{key.original} -> {key.changed}".strip(), key.text)
+        return any(all(part.fullmatch(value) for part, value in zip(rule, values)) for rule in self.rules)
 
 
 class Compiler:
@@ -103,8 +98,9 @@ def wanted(arguments):
     types = mutants.named_types(headers)
     found = [m for f in files for m in mutants.mutants_of(ROOT / "lib/store" / f, f, types)]
     if arguments.sample:
-        random.Random(arguments.seed).shuffle(found)
-        found = found[:arguments.sample]
+        # by what they are, so that a change elsewhere does not draw others
+        drawn = lambda m: hashlib.sha256("\0".join((str(arguments.seed), *key_of(m))).encode()).digest()
+        found = sorted(found, key=drawn)[:arguments.sample]
     return files, found
 
 
@@ -115,8 +111,10 @@ def report(found, rows, equivalents):
         key = key_of(mutant)
         row = rows.get(key)
         verdict = row["verdict"] if row else "not run"
-        if verdict in ("survived", "quick") and equivalents.has(key):
+        if verdict in ("survived", "quick", "not run") and equivalents.has(key):
             verdict = "equivalent"
+        elif verdict == "killed" and equivalents.has(key):
+            print(f"listed as equivalent, but killed: {key}")
         elif verdict == "killed" and row["how"] == "timeout":
             tables[mutant.file]["timeout"] += 1
         for name in (mutant.file, "all"):
@@ -212,7 +210,7 @@ def work_on(arguments, files, found, rows, rows_path, equivalents):
         todo = []
         for m in found:
             row = rows.get(key_of(m))
-            if row and row["verdict"] in ("survived", "quick") and equivalents.has(key_of(m)):
+            if equivalents.has(key_of(m)):
                 continue
             if not row or row["verdict"] not in done or (arguments.again and row["verdict"] in ("survived", "quick")):
                 todo.append(m)

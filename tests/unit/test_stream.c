@@ -214,7 +214,8 @@ static void test_streams(void **state) {
       for (size_t less = 1; less <= good.size; less = less < 12 ? less + 1 : 2 * less) {
         lying = good;
         lying.size -= less;
-        assert_int_equal(read_all(context, packing, &lying, size, SIZE, back), BZD_E_CORRUPT);
+        FAILS(BZD_E_CORRUPT, packing == BZDI_WRAP_GZIP && less <= 8 ? "stored bytes end after" : "",
+              read_all(context, packing, &lying, size, SIZE, back));
       }
       packed longer = {malloc(good.size + 1), good.size + 1, good.crc};
       memcpy(longer.data, good.data, good.size);
