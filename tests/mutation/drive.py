@@ -33,7 +33,8 @@ def key_of(row):
 
 
 class Equivalents:
-    """Lines of: file | function | operator | original -> changed | text of the line | reason; * stands for anything."""
+    """Lines of: file | function | operator | original -> changed | text of the line | reason; * stands for anything. With
+    #2 after changed: only the third such place of the line."""
 
     def __init__(self, path):
         self.rules = []
@@ -43,10 +44,12 @@ class Equivalents:
                 if len(parts) < 6 or not parts[-1]:
                     sys.exit(f"{path}:{number}: file | function | operator | original -> changed | text | reason")
                 parts[4:-1] = [" | ".join(parts[4:-1])]  # a text may have a bar of its own
+                if not re.search(r" #\d$", parts[3]):
+                    parts[3] += " #*"
                 self.rules.append([re.compile(re.escape(part).replace(r"\*", ".*"), re.S) for part in parts[:5]])
 
     def has(self, key):
-        values = (key.file, key.function, key.operator, f"{key.original} -> {key.changed}".strip(), key.text)
+        values = (key.file, key.function, key.operator, f"{key.original} -> {key.changed} #{key.nth}", key.text)
         return any(all(part.fullmatch(value) for part, value in zip(rule, values)) for rule in self.rules)
 
 

@@ -256,6 +256,24 @@ static void test_sections(void **state) {
   free(again.data);
   again = store_bytes_write(opened);
   store_bytes_same(&again, &without);
+  /* As many bytes as may be, whichever of them is replaced. */
+  enum { MOST = BZDI_MOST_EXTRA_BYTES };
+  void *zeros = calloc(1, MOST + 1);
+  for (int i = 1; i < 4; i++) {
+    bzdi_store *full;
+    OK(bzdi_store_new(context, &full));
+    for (int k = 1; k < 4; k++) OK(bzdi_store_set_extra(full, sorted[k], zeros, 1000));
+    FAILS(BZD_E_LIMIT, "are the most", bzdi_store_set_extra(full, sorted[i], zeros, MOST - 1999));
+    OK(bzdi_store_set_extra(full, sorted[i], zeros, MOST - 2000));
+    FAILS(BZD_E_LIMIT, "are the most", bzdi_store_set_extra(full, sorted[0], zeros, 1));
+    OK(bzdi_store_set_extra(full, sorted[0], zeros, 0));
+    bzdi_store_free(full);
+    OK(bzdi_store_new(context, &full));
+    FAILS(BZD_E_LIMIT, "are the most", bzdi_store_set_extra(full, "only", zeros, MOST + 1));
+    OK(bzdi_store_set_extra(full, "only", zeros, MOST));
+    bzdi_store_free(full);
+  }
+  free(zeros);
   /* As many as may be. */
   char name[5] = "aaaa";
   for (int i = 0; i < BZDI_MOST_EXTRAS; i++) {

@@ -631,6 +631,7 @@ static void refused_memory(int alone) {
       case 8: status = bzdi_store_set_narrow(store, 1); break;
       default: status = bzdi_store_write(store, &writer);
       }
+      if (status == BZD_OK && alone) assert_true(o.refuse > 0); /* it has fewer allocations: none was refused unsaid */
       atomic_store(&h->refuse_from, 0);
       o.refuse = 0;
       if (status == BZD_E_MEMORY) {

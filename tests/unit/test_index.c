@@ -239,6 +239,7 @@ static void test_fields(void **state) {
       {FILE_META, 8, 1, 's', CORRUPT, "key real does not ascend"},
       {FILE_STAT, 2, 1, 4, CORRUPT, "many: a string that is not UTF-8"},
       {FILE_STAT, 4, 4, 9, CORRUPT, "many is 9, expected 8"},
+      {FILE_STAT, 28, 4, 0x796E616D, CORRUPT, "key many does not ascend"}, /* none is many, again */
   };
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) refuse(&changes[i]);
   for (size_t i = 16; i < 60; i++) refuse(&(change){HEAD, i, 1, 1, CORRUPT, "reserved bytes of the header"});
@@ -248,7 +249,10 @@ static void test_fields(void **state) {
   for (int s = 0; s < FILE_SECTIONS; s++) {
     static const char *const texts[] = {"section 0 is", "section 1 is", "section 2 is", "section 3 is", "section 4 is"};
     const size_t here = map.section[s].at - map.section[0].at;
-    for (size_t k = 0; k < 4; k++) refuse(&(change){0, here - 16 + k, 1, 'x', CORRUPT, texts[s]});
+    for (size_t k = 0; k < 4; k++) {
+      refuse(&(change){0, here - 16 + k, 1, 'x', CORRUPT, texts[s]});
+      refuse(&(change){0, here - 16 + k, 1, 'A' + (k > 1), CORRUPT, texts[s]});
+    }
     refuse(&(change){0, here - 12, 4, 1, CORRUPT, texts[s]});
   }
   free(file.data);

@@ -264,6 +264,35 @@ static void test_modes_and_descriptors(void **state) {
   rmdir(folder);
 }
 
+/* What a dead save's file may have become: a pipe nobody reads must not hang the next save, a link is not followed. */
+static void test_strange_leftovers(void **state) {
+  (void)state;
+  char folder[] = "io-XXXXXX", path[64], pipe[96], link[96], other[64];
+  bzdi_save *save;
+  bzdi_writer writer;
+  assert_non_null(mkdtemp(folder));
+  snprintf(path, sizeof path, "%s/file", folder);
+  snprintf(other, sizeof other, "%s/other", folder);
+  snprintf(pipe, sizeof pipe, "%s/.file.bezdist-0", folder);
+  snprintf(link, sizeof link, "%s/.file.bezdist-1", folder);
+  assert_int_equal(mkfifo(pipe, 0600), 0);
+  assert_int_equal(symlink("other", link), 0);
+  close(open(other, O_WRONLY | O_CREAT, 0600));
+  for (int read = 0; read < 2; read++) { /* and one that somebody reads */
+    int reader = read ? open(pipe, O_RDONLY | O_NONBLOCK) : -1;
+    alarm(10);
+    OK(bzdi_save_open(NULL, path, &save, &writer));
+    OK(writer.write(writer.user, "whole", 5));
+    OK(bzdi_save_commit(save));
+    alarm(0);
+    if (reader >= 0) close(reader);
+    check_file(path, "whole");
+    assert_int_equal(entries(folder), 4);
+  }
+  unlink(pipe), unlink(link), unlink(other), unlink(path);
+  rmdir(folder);
+}
+
 /* Names at the edge of what a folder takes; of a long path a text shows the end. */
 static void test_names(void **state) {
   (void)state;
@@ -303,7 +332,7 @@ static void test_names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_replace), cmocka_unit_test(test_refused),
-                                     cmocka_unit_test(test_slow), cmocka_unit_test(test_modes_and_descriptors),
-                                     cmocka_unit_test(test_names)};
+                                     cmocka_unit_test(test_slow),    cmocka_unit_test(test_modes_and_descriptors),
+                                     cmocka_unit_test(test_names),   cmocka_unit_test(test_strange_leftovers)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
