@@ -141,7 +141,8 @@ def main():
     parser.add_argument("--sample", type=int, help="so many of the mutants, drawn by the seed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", type=float, metavar="S", help="only programs that take at most S seconds")
-    parser.add_argument("--again", action="store_true", help="those that survived, and those whose killer was it alone, anew")
+    parser.add_argument("--slow", type=float, metavar="S", help="only programs that take more, after --quick with the same number")
+    parser.add_argument("--again", action="store_true", help="those that survived anew: the tests have become better")
     parser.add_argument("--report", action="store_true", help="print the table and the survivors, run nothing")
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("file", nargs="*")
@@ -185,7 +186,7 @@ def measured(arguments, room):
                 print(f"{program.label}: {battery.run.cpu:.2f} s", file=sys.stderr)
                 kept.write_text(json.dumps(known))
             program.wall, program.cpu = known[program.label][1:]
-            if not arguments.quick or program.cpu <= arguments.quick:
+            if program.cpu <= (arguments.quick or 1e9) and program.cpu > (arguments.slow or 0):
                 programs.append(program)
     return programs
 

@@ -95,6 +95,16 @@ static void test_names(void **state) {
     assert_true(names.name == NULL && names.order == NULL && names.count == 0 && names.room == 0);
     assert_int_equal(atomic_load(&h.live), live);
   }
+  /* out of an array that is full */
+  bzdi_names full = {0};
+  for (int i = 0; i < 16; i++) {
+    snprintf(text, sizeof text, "n%02d", i);
+    OK(bzdi_names_insert(context, &full, bzdi_names_copy(context, text, 3)));
+  }
+  assert_int_equal(full.room, 16);
+  bzdi_names_remove(context, &full, 3);
+  assert_true(full.count == 15 && bzdi_names_find(&full, "n15") == 14 && bzdi_names_find(&full, "n02") == 2);
+  bzdi_names_clear(context, &full);
   /* twice the same; memory refused for either array */
   bzdi_names names = {0};
   for (int i = 0; i < 16; i++) {
