@@ -49,7 +49,7 @@ class Equivalents:
                 self.rules.append([re.compile(re.escape(part).replace(r"\*", ".*"), re.S) for part in parts[:5]])
 
     def has(self, key):
-        values = (key.file, key.function, key.operator, f"{key.original} -> {key.changed} #{key.nth}", key.text)
+        values = (key.file, key.function, key.operator, " ".join(f"{key.original} -> {key.changed} #{key.nth}".split()), key.text)
         return any(all(part.fullmatch(value) for part, value in zip(rule, values)) for rule in self.rules)
 
 

@@ -119,7 +119,9 @@ static void test_narrow(void **state) {
   expect_same_id(exact, narrow, 0);
   /* From an opened file, and again and again: the same bytes; and back the rounded values in float32, the same id. */
   OK(store_bytes_open(context, &exact_file, &opened));
+  assert_true(bzdi_store_tensor(opened, 0)->stored_bytes > 0);
   OK(bzdi_store_set_narrow(opened, 1));
+  assert_int_equal(bzdi_store_tensor(opened, 0)->stored_bytes, 0); /* before it is written */
   store_bytes again = store_bytes_write(opened), copied = store_bytes_write(narrow);
   store_bytes_same(&again, &file);
   store_bytes_same(&copied, &file);

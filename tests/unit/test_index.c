@@ -184,6 +184,7 @@ static void test_fields(void **state) {
       {TAIL, 40, 8, 78, CORRUPT, "decoded size is 77, expected 78"},
       /* tensors */
       {FILE_TENS, A_, 4, 1, CORRUPT, "name cannot be: offset 1, 1 bytes"},
+      {FILE_TENS, A_, 4, 2, CORRUPT, "name cannot be: offset 2, 1 bytes"},
       {FILE_TENS, B_, 4, 0, CORRUPT, "name cannot be: offset 0"},
       {FILE_TENS, A_ + 4, 4, 0, CORRUPT, "name cannot be: offset 0, 0 bytes"},
       {FILE_TENS, C_ + 4, 4, 3, CORRUPT, "name cannot be: offset 2, 3 bytes"},

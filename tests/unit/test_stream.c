@@ -301,6 +301,7 @@ static void test_gzip(void **state) {
                {3, 0x80, BZD_E_CORRUPT, "reserved"},
                {1008, 1, BZD_E_CORRUPT, "gzip checksum"},
                {1005, 0x80, BZD_E_CORRUPT, "gzip checksum"},
+               {1004, 8, BZD_E_CORRUPT, "gzip length is 1000"},
                {1004, 1, BZD_E_CORRUPT, "gzip length is 1000"},
                {1001, 0x80, BZD_E_CORRUPT, "gzip length is 1000"}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
