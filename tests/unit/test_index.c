@@ -472,6 +472,33 @@ static void test_ratio(void **state) {
   free(file.data);
 }
 
+static bzd_status append(void *user, const void *data, size_t n) {
+  bytes_add(user, data, n);
+  return BZD_OK;
+}
+
+/* Blocks that are copied are looked at: what became wrong since the file was opened is not passed on. */
+static void test_copied_blocks(void **state) {
+  (void)state;
+  static const char *const texts[] = {"tensor a: checksum of block 0", "tensor b: checksum of block 0",
+                                      "tensor c.: checksum of block 0"};
+  static const size_t places[] = {FILE_HEAD, FILE_HEAD + 24, FILE_HEAD + 24 + 5 + 47};
+  bytes file = make(2), out = {0};
+  const bzdi_writer writer = {append, &out};
+  bzdi_store *store;
+  OK(open_file(&file, NULL, &store));
+  OK(bzdi_store_write(store, &writer));
+  assert_true(out.size == file.size && memcmp(out.data, file.data, out.size) == 0);
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    file.data[places[i]] ^= 4;
+    out.size = 0;
+    FAILS(BZD_E_CORRUPT, texts[i], bzdi_store_write(store, &writer));
+    file.data[places[i]] ^= 4;
+  }
+  bzdi_store_free(store);
+  free(file.data), free(out.data);
+}
+
 static void test_defaults(void **state) {
   (void)state;
   const bzdi_limits all = bzdi_limits_of(NULL), none = bzdi_limits_of(&(bzdi_limits){0});
@@ -486,6 +513,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_all_is_read), cmocka_unit_test(test_fields), cmocka_unit_test(test_names_of_sections),
       cmocka_unit_test(test_lengths),     cmocka_unit_test(test_order),  cmocka_unit_test(test_limits),
-      cmocka_unit_test(test_no_shape),    cmocka_unit_test(test_ratio),  cmocka_unit_test(test_defaults)};
+      cmocka_unit_test(test_no_shape),    cmocka_unit_test(test_ratio),  cmocka_unit_test(test_copied_blocks),
+      cmocka_unit_test(test_defaults)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

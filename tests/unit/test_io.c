@@ -244,6 +244,22 @@ static void test_modes_and_descriptors(void **state) {
   FAILS(BZD_E_IO, "regular", bzdi_reader_file(NULL, folder, &reader));
   FAILS(BZD_E_IO, "directory", bzdi_save_open(NULL, folder, &save, &writer));
   bzdi_save_abandon(NULL);
+  /* 0 is a descriptor like any other */
+  const int input = fcntl(0, F_DUPFD_CLOEXEC, 3);
+  for (int way = 0; way < 2; way++) {
+    if (input >= 0) close(0);
+    if (way) assert_int_equal(open(".", O_RDONLY | O_CLOEXEC), 0); /* the folder is another, and the file may be 0 */
+    OK(bzdi_save_open(NULL, path, &save, &writer));
+    if (way) close(0);
+    OK(bzdi_save_commit(save));
+    OK(bzdi_reader_file(NULL, path, &reader));
+    reader.close(reader.user);
+    assert_int_equal(fcntl(0, F_GETFD), -1);
+  }
+  if (input >= 0) {
+    assert_int_equal(dup2(input, 0), 0);
+    close(input);
+  }
   heap h = {0};
   bzd_context *context = models_context(&h, 1);
   long long calls = atomic_load(&h.calls), live = atomic_load(&h.live);
