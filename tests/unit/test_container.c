@@ -585,13 +585,14 @@ static void once_free(void *user, void *ptr, size_t size, size_t align) {
  * lost. */
 static void refused_memory(int alone) {
   static const float values[5] = {1, 2, 3, 4, 5};
+  static const unsigned char zeros[50000];
   once o = {0};
   heap *h = &o.heap;
   bzd_context *context;
   const bzd_context_config config = {
       .struct_size = sizeof config, .threads = 1, .alloc = once_alloc, .free = once_free, .alloc_user = &o};
   OK(bzdi_context_new(&config, &context));
-  for (int call = 0; call < 10; call++) {
+  for (int call = 0; call < 11; call++) {
     bzd_status status = BZD_E_MEMORY;
     for (long long refuse = 1; status == BZD_E_MEMORY; refuse++) {
       bzdi_store *store, *again = NULL;
@@ -605,10 +606,12 @@ static void refused_memory(int alone) {
         OK(bzdi_store_set_i64(store, BZDI_META, key, i, 0));
         OK(bzdi_store_add(store, key, BZDI_ROLE_PARAMETER, BZDI_DTYPE_F32, 1, small, values));
       }
-      OK(bzdi_store_set_bytes(store, BZDI_STAT, "state", values, sizeof values, 0));
-      OK(bzdi_store_set_extra(store, "note", "abc", 3));
+      /* each more than twice what stands before it in the index, which so grows for each */
+      OK(bzdi_store_set_bytes(store, BZDI_META, "long", zeros, 4000, 0));
+      OK(bzdi_store_set_bytes(store, BZDI_STAT, "state", zeros, 14000, 0));
+      OK(bzdi_store_set_extra(store, "note", zeros, sizeof zeros));
       b = write_store(store);
-      if (call >= 6) {
+      if (call >= 6 && call < 10) {
         bzdi_store_free(store);
         OK(open_bytes(context, &b, NULL, &store));
       }
@@ -688,15 +691,26 @@ static bzd_status flaky_read(void *user, uint64_t offset, void *buf, size_t n) {
 /* One call that fails, and none after it: said by whoever made it, whatever was being done; then all is as before. */
 static void test_once(void **state) {
   (void)state;
+  static const float ones[5] = {1, 1, 1, 1, 1};
   bzdi_store *built = make(NULL, 0, 1), *opened, *mixed;
   OK(bzdi_store_set_extra(built, "note", "abc", 3));
   flaky file = {.bytes = write_store(built)};
   const bytes *good = &file.bytes;
   const bzdi_reader reader = {.size = good->size, .read = flaky_read, .user = &file};
   OK(bzdi_store_open(NULL, &reader, NULL, &opened));
-  OK(bzdi_store_open(NULL, &reader, NULL, &mixed)); /* of the first tensor in memory, of the others in the file */
+  /* on two threads, five tensors in memory: four are one lot, one waits when the last is copied from the file */
+  bzd_context *context = models_context(NULL, 2);
+  bzdi_store *five;
+  OK(bzdi_store_new(context, &five));
+  for (int i = 0; i < 6; i++) {
+    const char name[3] = {'p', (char)('0' + i), 0};
+    OK(bzdi_store_add(five, name, i < 5 ? BZDI_ROLE_PARAMETER : BZDI_ROLE_BUFFER, BZDI_DTYPE_F32, 1, small, ones));
+  }
+  bytes half = write_store(five);
+  OK(open_bytes(context, &half, NULL, &mixed));
   OK(bzdi_store_set_narrow(mixed, 1));
-  for (int what = 0; what < 8; what++) {
+  bzdi_store_free(five);
+  for (int what = 0; what < 7; what++) {
     int done = 0;
     for (int k = 1; !done; k++) {
       const int writes = what < 2 || what == 6;
@@ -730,6 +744,8 @@ static void test_once(void **state) {
     }
   }
   bzdi_store_free(mixed);
+  free(half.data);
+  bzdi_release(context);
   bzdi_store_free(opened);
   bzdi_store_free(built);
   free(file.bytes.data);

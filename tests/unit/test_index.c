@@ -15,7 +15,7 @@
 
 enum { A, B, C, TENSORS };
 
-/* Types, roles, numbers of dimensions and letters at both ends of what may be. */
+/* Types, roles, numbers of dimensions and letters at both ends of what may be. extras < 0: no key-values either. */
 static bytes make(int extras) {
   static const unsigned char minus_two[8] = {0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF},
                              data[48] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17},
@@ -39,7 +39,8 @@ static bytes make(int extras) {
   parts->values = sizeof values / sizeof *values;
   parts->extra[0] = (file_extra){"aAzZ", 7, 3, data};
   parts->extra[1] = (file_extra){"zZaA", UINT32_MAX, 0, data};
-  parts->extras = extras;
+  parts->extras = extras < 0 ? 0 : extras;
+  if (extras < 0) parts->values = 0;
   file_make(parts, 0, &out);
   file_parts_free(parts);
   return out;
@@ -438,6 +439,11 @@ static void test_limits(void **state) {
   counted += (1 + 4 + 4 + 4 + 4 + 4 + 7) + 7 + 7 * head;                                    /* keys */
   counted += (8 + 8 + 2 + 8 + 0 + 3 + 1) + 7 + 7 * head + (2 + 1) + 2 + 2 * head;           /* values */
   counted += 7 * (3 * sizeof(bzdi_entry) + head) + 3 + 2 * (2 * sizeof(bzdi_extra) + head); /* arrays, sections */
+  limit(&file, &(bzdi_limits){.max_index = counted}, &(bzdi_limits){.max_index = counted - 1}, "memory of the index");
+  free(file.data);
+  file = make(-1); /* where a name comes last */
+  counted =
+      file_look(&file).index_size + head + TENSORS * sizeof(bzdi_slot) + 96 + head + (4 + TENSORS) + TENSORS * head;
   limit(&file, &(bzdi_limits){.max_index = counted}, &(bzdi_limits){.max_index = counted - 1}, "memory of the index");
   free(file.data);
 }
