@@ -330,6 +330,40 @@ static void test_strange_leftovers(void **state) {
   rmdir(folder);
 }
 
+/* A link to a file or to nothing is replaced itself; one to anything else is refused like that. */
+static void test_links(void **state) {
+  (void)state;
+  char folder[] = "io-XXXXXX", path[64], other[64];
+  struct stat facts;
+  bzdi_save *save = NULL;
+  bzdi_writer writer;
+  assert_non_null(mkdtemp(folder));
+  snprintf(path, sizeof path, "%s/link", folder);
+  snprintf(other, sizeof other, "%s/other", folder);
+  for (int there = 0; there < 2; there++) {
+    if (there) close(open(other, O_WRONLY | O_CREAT, 0600));
+    assert_int_equal(symlink("other", path), 0);
+    OK(bzdi_save_open(NULL, path, &save, &writer));
+    OK(writer.write(writer.user, "itself", 6));
+    OK(bzdi_save_commit(save));
+    assert_true(lstat(path, &facts) == 0 && S_ISREG(facts.st_mode));
+    check_file(path, "itself");
+    unlink(path);
+  }
+  check_file(other, "");
+  unlink(other);
+  assert_int_equal(symlink("../", path), 0);
+  FAILS(BZD_E_IO, "Is a directory", bzdi_save_open(NULL, path, &save, &writer));
+  unlink(path);
+  assert_true(mkfifo(other, 0600) == 0 && symlink("other", path) == 0);
+  FAILS(BZD_E_IO, "not a regular file", bzdi_save_open(NULL, path, &save, &writer));
+  FAILS(BZD_E_IO, "not a regular file", bzdi_save_open(NULL, other, &save, &writer));
+  assert_null(save);
+  assert_int_equal(entries(folder), 2);
+  unlink(path), unlink(other);
+  rmdir(folder);
+}
+
 /* Names at the edge of what a folder takes; of a long path a text shows the end. */
 static void test_names(void **state) {
   (void)state;
@@ -370,6 +404,7 @@ static void test_names(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_replace), cmocka_unit_test(test_refused),
                                      cmocka_unit_test(test_slow),    cmocka_unit_test(test_modes_and_descriptors),
-                                     cmocka_unit_test(test_names),   cmocka_unit_test(test_strange_leftovers)};
+                                     cmocka_unit_test(test_names),   cmocka_unit_test(test_strange_leftovers),
+                                     cmocka_unit_test(test_links)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
