@@ -11,6 +11,7 @@
 #include "store/io.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -46,6 +47,33 @@ ssize_t write(int fd, const void *buf, size_t n) {
   ssize_t size = slowed(n);
   if (size < 0) return -1;
   return pwrite(fd, buf, (size_t)size, lseek(fd, size, SEEK_CUR) - size);
+}
+
+/* One call of these fails: the count-th of its kind from now on. */
+static struct { int fsync, fchmod, fstatat, error; } broken;
+
+static int breaks(int *count) { return *count > 0 && --*count == 0 ? (errno = broken.error, 1) : 0; }
+
+static void *next_of(const char *name) {
+  void *next = dlsym((void *)-1L, name); /* RTLD_NEXT, which POSIX alone does not name */
+  assert_non_null(next);
+  return next;
+}
+
+int fsync(int fd) {
+  int (*next)(int);
+  *(void **)&next = next_of("fsync");
+  return breaks(&broken.fsync) ? -1 : next(fd);
+}
+int fchmod(int fd, mode_t mode) {
+  int (*next)(int, mode_t);
+  *(void **)&next = next_of("fchmod");
+  return breaks(&broken.fchmod) ? -1 : next(fd, mode);
+}
+int fstatat(int folder, const char *name, struct stat *facts, int flags) {
+  int (*next)(int, const char *, struct stat *, int);
+  *(void **)&next = next_of("fstatat");
+  return breaks(&broken.fstatat) ? -1 : next(folder, name, facts, flags);
 }
 
 static int entries(const char *folder) {
@@ -364,6 +392,58 @@ static void test_links(void **state) {
   rmdir(folder);
 }
 
+/* Calls that fail alone: what was there stays, or the new file stands and it is said what is not sure. */
+static void test_broken_calls(void **state) {
+  (void)state;
+  enum { FILE_SYNC = 1, FOLDER_SYNC, MODE, TARGET, LEFTOVER };
+  static const struct {
+    int call, error, fresh;
+    bzd_status status;
+    const char *text;
+  } cases[] = {{FILE_SYNC, EIO, 0, BZD_E_IO, "Input/output"},
+               {FILE_SYNC, EINVAL, 0, BZD_E_IO, "Invalid"},
+               {FOLDER_SYNC, EIO, 1, BZD_E_IO, "written, but"},
+               {FOLDER_SYNC, ENOSPC, 1, BZD_E_IO, "written, but"},
+               {FOLDER_SYNC, EINVAL, 1, BZD_OK, ""},
+               {FOLDER_SYNC, EBADF, 1, BZD_OK, ""},
+               {MODE, EPERM, 0, BZD_E_IO, "not permitted"},
+               {TARGET, EACCES, 0, BZD_E_IO, "denied"},
+               {LEFTOVER, EIO, 0, BZD_E_IO, "Input/output"}};
+  char folder[] = "io-XXXXXX", path[64];
+  assert_non_null(mkdtemp(folder));
+  snprintf(path, sizeof path, "%s/file", folder);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    bzdi_save *save;
+    bzdi_writer writer;
+    OK(bzdi_save_open(NULL, path, &save, &writer));
+    OK(writer.write(writer.user, "old", 3));
+    OK(bzdi_save_commit(save));
+    broken.error = cases[i].error;
+    broken.fsync = cases[i].call == FILE_SYNC ? 1 : cases[i].call == FOLDER_SYNC ? 2 : 0;
+    broken.fchmod = cases[i].call == MODE;
+    broken.fstatat = cases[i].call == TARGET ? 1 : cases[i].call == LEFTOVER ? 2 : 0; /* of our own temporary file */
+    bzd_status status = bzdi_save_open(NULL, path, &save, &writer);
+    if (status == BZD_OK) {
+      OK(writer.write(writer.user, "fresh", 5));
+      status = bzdi_save_commit(save);
+    }
+    assert_true(broken.fsync == 0 && broken.fchmod == 0 && broken.fstatat == 0);
+    if (cases[i].status == BZD_OK)
+      OK(status);
+    else
+      FAILS(cases[i].status, cases[i].text, status);
+    check_file(path, cases[i].fresh ? "fresh" : "old");
+    if (cases[i].call != LEFTOVER) assert_int_equal(entries(folder), 1); /* else it is not known to be ours */
+  }
+  bzdi_save *save;
+  bzdi_writer writer;
+  OK(bzdi_save_open(NULL, path, &save, &writer)); /* and the next one tidies up */
+  bzdi_save_abandon(save);
+  assert_int_equal(entries(folder), 1);
+  unlink(path);
+  rmdir(folder);
+}
+
 /* Names at the edge of what a folder takes; of a long path a text shows the end. */
 static void test_names(void **state) {
   (void)state;
@@ -405,6 +485,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_replace), cmocka_unit_test(test_refused),
                                      cmocka_unit_test(test_slow),    cmocka_unit_test(test_modes_and_descriptors),
                                      cmocka_unit_test(test_names),   cmocka_unit_test(test_strange_leftovers),
-                                     cmocka_unit_test(test_links)};
+                                     cmocka_unit_test(test_links),   cmocka_unit_test(test_broken_calls)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
