@@ -395,6 +395,22 @@ static void test_lengths(void **state) {
   }
 }
 
+/* Sections that are not there at all. */
+static void test_missing_sections(void **state) {
+  (void)state;
+  static const char *const texts[] = {"cut off in section 0", "cut off in section 1", "cut off in section 2",
+                                      "cut off in section 3", "cut off in section 4"};
+  for (int s = 0; s < FILE_SECTIONS; s++) {
+    bytes file = make(0);
+    const file_map map = file_look(&file);
+    const uint64_t raw = file_get(file.data + file.size - FILE_TAIL + 40, 8);
+    file.size = map.section[s].at - 16;
+    file_tail(&file, map.index_at, TENSORS, raw);
+    FAILS(BZD_E_CORRUPT, texts[s], judge(&file));
+    free(file.data);
+  }
+}
+
 /* The first ascends by (name, role), the others' blocks follow one another. */
 static void test_order(void **state) {
   (void)state;
@@ -516,10 +532,16 @@ static void test_defaults(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_all_is_read), cmocka_unit_test(test_fields), cmocka_unit_test(test_names_of_sections),
-      cmocka_unit_test(test_lengths),     cmocka_unit_test(test_order),  cmocka_unit_test(test_limits),
-      cmocka_unit_test(test_no_shape),    cmocka_unit_test(test_ratio),  cmocka_unit_test(test_copied_blocks),
-      cmocka_unit_test(test_defaults)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_is_read),
+                                     cmocka_unit_test(test_fields),
+                                     cmocka_unit_test(test_names_of_sections),
+                                     cmocka_unit_test(test_lengths),
+                                     cmocka_unit_test(test_missing_sections),
+                                     cmocka_unit_test(test_order),
+                                     cmocka_unit_test(test_limits),
+                                     cmocka_unit_test(test_no_shape),
+                                     cmocka_unit_test(test_ratio),
+                                     cmocka_unit_test(test_copied_blocks),
+                                     cmocka_unit_test(test_defaults)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

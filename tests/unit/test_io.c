@@ -408,6 +408,7 @@ static void test_broken_calls(void **state) {
                {FOLDER_SYNC, EBADF, 1, BZD_OK, ""},
                {MODE, EPERM, 0, BZD_E_IO, "not permitted"},
                {TARGET, EACCES, 0, BZD_E_IO, "denied"},
+               {TARGET, EPERM, 0, BZD_E_IO, "not permitted"},
                {LEFTOVER, EIO, 0, BZD_E_IO, "Input/output"}};
   char folder[] = "io-XXXXXX", path[64];
   assert_non_null(mkdtemp(folder));
