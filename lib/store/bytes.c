@@ -26,7 +26,7 @@ int bzdi_all_zero(const unsigned char *from, size_t count) {
 int bzdi_is_utf8(const unsigned char *text, size_t size) {
   for (size_t i = 0; i < size;) {
     unsigned char c = text[i];
-    int more = c < 0x80 ? 0 : c >= 0xC2 && c < 0xE0 ? 1 : c >= 0xE0 && c < 0xF0 ? 2 : c >= 0xF0 && c < 0xF5 ? 3 : -1;
+    int more = c < 0x80 ? 0 : c < 0xC2 ? -1 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : c < 0xF5 ? 3 : -1;
     if (c == 0 || more < 0 || size - i <= (size_t)more) return 0;
     for (int k = 1; k <= more; k++)
       if ((text[i + (size_t)k] & 0xC0) != 0x80) return 0;

@@ -35,7 +35,7 @@ typedef struct lot { /* blocks at a time, and what decoding them takes */
 static size_t carve(lot *l, void *memory) {
   bzdi_arena arena = {memory, 0};
   size_t most = (size_t)l->most;
-  l->coder_bytes = (bzdi_coder_bytes() + BZDI_BLOCK + 63) / 64 * 64;
+  l->coder_bytes = bzdi_coder_bytes() + BZDI_BLOCK; /* whole lines of the cache, both */
   l->piece = bzdi_arena_take(&arena, most, sizeof *l->piece);
   l->coder = bzdi_arena_take(&arena, (size_t)l->coders, l->coder_bytes);
   l->stored = l->store->reader.data ? NULL : bzdi_arena_take(&arena, most, BZDI_BLOCK);
@@ -88,10 +88,7 @@ static void run_piece(void *arg, int64_t i, int32_t slot) {
 
 /* Decodes what is there. A failure is repeated here, for its text, which only this thread's caller may see. */
 static bzd_status flush(lot *l) {
-  if (l->coders == 1) /* small: no thread is woken for it */
-    for (int64_t i = 0; i < l->count; i++) run_piece(l, i, 0);
-  else
-    bzdi_parallel_for(l->store->context, l->count, run_piece, l);
+  bzdi_parallel_for(l->store->context, l->count, run_piece, l);
   for (int64_t i = 0; i < l->count; i++) {
     piece *p = &l->piece[i];
     const bzdi_slot *slot = p->slot;

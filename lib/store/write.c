@@ -112,10 +112,7 @@ static uint64_t blocks_of(const bzdi_slot *slot) { return (bzdi_slot_bytes(slot)
 
 /* Encodes what is there and writes it. */
 static bzd_status flush(writing *w) {
-  if (w->coders == 1) /* small: no thread is woken for it */
-    for (int64_t i = 0; i < w->count; i++) encode_piece(w, i, 0);
-  else
-    bzdi_parallel_for(w->store->context, w->count, encode_piece, w);
+  bzdi_parallel_for(w->store->context, w->count, encode_piece, w);
   for (int64_t i = 0; i < w->count; i++) {
     piece *p = &w->piece[i];
     unsigned char record[BZDI_BLOCK_BYTES] = {0};

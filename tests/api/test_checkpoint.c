@@ -20,7 +20,7 @@
 
 enum { DIM = 5, CLASSES = 3, N = 20 };
 
-static char directory[] = "bezdist-files-XXXXXX", path[64];
+static char directory[] = "files-XXXXXX", path[64];
 
 static void *bytes_of(bzd_checkpoint *checkpoint, size_t *size) {
   OK(bzd_checkpoint_write_buffer(checkpoint, NULL, 0, size));

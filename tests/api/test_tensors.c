@@ -19,7 +19,7 @@
 
 enum { DIM = 5, CLASSES = 3, N = 20 };
 
-static char directory[] = "bezdist-tensors-XXXXXX", path[64];
+static char directory[] = "tensors-XXXXXX", path[64];
 
 static const char *const DTYPES[] = {"bool", "u8",  "i8",  "u16", "i16", "f16", "bf16",
                                      "u32",  "i32", "f32", "u64", "i64", "f64"};

@@ -119,7 +119,9 @@ static void test_narrow(void **state) {
   expect_same_id(exact, narrow, 0);
   /* From an opened file, and again and again: the same bytes; and back the rounded values in float32, the same id. */
   OK(store_bytes_open(context, &exact_file, &opened));
+  assert_true(bzdi_store_tensor(opened, 0)->stored_bytes > 0);
   OK(bzdi_store_set_narrow(opened, 1));
+  assert_int_equal(bzdi_store_tensor(opened, 0)->stored_bytes, 0); /* before it is written */
   store_bytes again = store_bytes_write(opened), copied = store_bytes_write(narrow);
   store_bytes_same(&again, &file);
   store_bytes_same(&copied, &file);
@@ -259,6 +261,24 @@ static void test_sections(void **state) {
   free(again.data);
   again = store_bytes_write(opened);
   store_bytes_same(&again, &without);
+  /* As many bytes as may be, whichever of them is replaced. */
+  enum { MOST = BZDI_MOST_EXTRA_BYTES };
+  void *zeros = calloc(1, MOST + 1);
+  for (int i = 1; i < 4; i++) {
+    bzdi_store *full;
+    OK(bzdi_store_new(context, &full));
+    for (int k = 1; k < 4; k++) OK(bzdi_store_set_extra(full, sorted[k], zeros, 1000));
+    FAILS(BZD_E_LIMIT, "are the most", bzdi_store_set_extra(full, sorted[i], zeros, MOST - 1999));
+    OK(bzdi_store_set_extra(full, sorted[i], zeros, MOST - 2000));
+    FAILS(BZD_E_LIMIT, "are the most", bzdi_store_set_extra(full, sorted[0], zeros, 1));
+    OK(bzdi_store_set_extra(full, sorted[0], zeros, 0));
+    bzdi_store_free(full);
+    OK(bzdi_store_new(context, &full));
+    FAILS(BZD_E_LIMIT, "are the most", bzdi_store_set_extra(full, "only", zeros, MOST + 1));
+    OK(bzdi_store_set_extra(full, "only", zeros, MOST));
+    bzdi_store_free(full);
+  }
+  free(zeros);
   /* As many as may be. */
   char name[5] = "aaaa";
   for (int i = 0; i < BZDI_MOST_EXTRAS; i++) {

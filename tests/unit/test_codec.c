@@ -68,6 +68,46 @@ static void test_utf8(void **state) {
   assert_false(bzdi_is_utf8((const unsigned char *)"a\0b", 3));
 }
 
+/* Of one character and no more, as the Unicode standard's table 3-7 lists them; 0 is none of ours. */
+static int one_character(const unsigned char *c, size_t size) {
+  static const struct {
+    size_t size;
+    unsigned char low[4], high[4];
+  } rows[] = {{1, {0x01}, {0x7F}},
+              {2, {0xC2, 0x80}, {0xDF, 0xBF}},
+              {3, {0xE0, 0xA0, 0x80}, {0xE0, 0xBF, 0xBF}},
+              {3, {0xE1, 0x80, 0x80}, {0xEC, 0xBF, 0xBF}},
+              {3, {0xED, 0x80, 0x80}, {0xED, 0x9F, 0xBF}},
+              {3, {0xEE, 0x80, 0x80}, {0xEF, 0xBF, 0xBF}},
+              {4, {0xF0, 0x90, 0x80, 0x80}, {0xF0, 0xBF, 0xBF, 0xBF}},
+              {4, {0xF1, 0x80, 0x80, 0x80}, {0xF3, 0xBF, 0xBF, 0xBF}},
+              {4, {0xF4, 0x80, 0x80, 0x80}, {0xF4, 0x8F, 0xBF, 0xBF}}};
+  for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+    size_t k = 0;
+    while (k < size && size == rows[r].size && c[k] >= rows[r].low[k] && c[k] <= rows[r].high[k]) k++;
+    if (k == size) return 1;
+  }
+  return 0;
+}
+
+static int characters(const unsigned char *c, size_t size) {
+  for (size_t k = 1; k <= 4 && k <= size; k++)
+    if (one_character(c, k)) return characters(c + k, size - k);
+  return size == 0;
+}
+
+static void test_every_character(void **state) {
+  (void)state;
+  static const unsigned char edges[] = {0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0};
+  enum { EDGES = sizeof edges };
+  for (unsigned a = 0; a < 256; a++)
+    for (unsigned b = 0; b < 256; b++)
+      for (unsigned rest = 0; rest < (a < 0xE0 ? 1 : EDGES * EDGES); rest++) {
+        const unsigned char c[5] = {(unsigned char)a, (unsigned char)b, edges[rest / EDGES], edges[rest % EDGES], 'x'};
+        for (size_t size = 1; size <= sizeof c; size++) assert_int_equal(bzdi_is_utf8(c, size), characters(c, size));
+      }
+}
+
 /* Encodes, checks, decodes; returns the stored size. */
 static size_t round_trip(bzdi_coder *coder, int planes, const void *raw, size_t size) {
   unsigned char *copy = malloc(BZDI_STORED), *back = malloc(size);
@@ -84,6 +124,8 @@ static size_t round_trip(bzdi_coder *coder, int planes, const void *raw, size_t 
     assert_int_equal(bzdi_block_decode(coder, planes, copy, plane, back, size), BZD_E_CORRUPT);
     copy[total - 1] ^= 1;
     plane[planes - 1]--;
+    assert_int_equal(bzdi_block_decode(coder, planes, copy, plane, back, size), BZD_E_CORRUPT);
+    plane[planes - 1] -= (plane[planes - 1] & ~BZDI_DEFLATED) / 2; /* cut off in the middle, zlib keeps its window */
     assert_int_equal(bzdi_block_decode(coder, planes, copy, plane, back, size), BZD_E_CORRUPT);
   }
   free(copy), free(back);
@@ -189,12 +231,9 @@ static void test_impossible_records(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers),
-                                     cmocka_unit_test(test_cursor),
-                                     cmocka_unit_test(test_utf8),
-                                     cmocka_unit_test(test_planes),
-                                     cmocka_unit_test(test_crc),
-                                     cmocka_unit_test(test_codec),
-                                     cmocka_unit_test(test_impossible_records)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_cursor),
+                                     cmocka_unit_test(test_utf8),    cmocka_unit_test(test_every_character),
+                                     cmocka_unit_test(test_planes),  cmocka_unit_test(test_crc),
+                                     cmocka_unit_test(test_codec),   cmocka_unit_test(test_impossible_records)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
