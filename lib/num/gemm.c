@@ -127,7 +127,8 @@ static int32_t tile_rows(int64_t left) {
 
 /* All rows of C beside one panel of B; tiled: A is packed as tiles [k][rows]. A block of the panel stays in the cache
  * while the rows pass; C holds the sums in between, and they go on as if they had never been put down. */
-static void multiply(const bzdi_kernels *kernels, const bzdi_tile_job *all, int tiled, int64_t m, int32_t columns) {
+static void panel_product(const bzdi_kernels *kernels, const bzdi_tile_job *all, int tiled, int64_t m,
+                          int32_t columns) {
   const int64_t depth = m <= BZDI_TILE_MOST ? all->k : kernels->depth, width = round_up(columns, kernels->lanes);
   for (int64_t p = 0; p < all->k; p += depth) {
     bzdi_tile_job job = *all;
@@ -160,7 +161,7 @@ void bzdi_packed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t l
                                .silu = silu,
                                .c = c + j,
                                .ldc = ldc};
-    multiply(kernels, &job, 0, m, (int32_t)(n - j < kernels->panel ? n - j : kernels->panel));
+    panel_product(kernels, &job, 0, m, (int32_t)(n - j < kernels->panel ? n - j : kernels->panel));
   }
 }
 
@@ -224,8 +225,8 @@ static void own_task(void *arg, int64_t i, int32_t slot) {
                              .b = g->packed_b + j * g->k,
                              .c = g->c + first * g->c_row + j,
                              .ldc = g->c_row};
-  multiply(g->kernels, &job, tiled, g->m - first < ROW_CHUNK ? g->m - first : ROW_CHUNK,
-           (int32_t)(g->n - j < g->kernels->panel ? g->n - j : g->kernels->panel));
+  panel_product(g->kernels, &job, tiled, g->m - first < ROW_CHUNK ? g->m - first : ROW_CHUNK,
+                (int32_t)(g->n - j < g->kernels->panel ? g->n - j : g->kernels->panel));
 }
 
 static void own_gemm(const bzd_context *context, product *g, float *scratch) {

@@ -73,7 +73,7 @@ class Compiler:
         done = subprocess.run(words, cwd=self.work, capture_output=True)
         return out.read_bytes() if done.returncode == 0 else None
 
-    def library(self):
+    def link(self):
         flags = [w for w in next(iter(self.commands.values())) if w.startswith("-fsanitize")]
         words = ["cc", "-shared", *flags, "-o", str(self.work / "libmutant.so"), str(self.work / "mutant.o")]
         subprocess.run(words, cwd=self.work, check=True)
@@ -253,7 +253,7 @@ def judge(mutant, content, original, judges, verdicts, room):
         for i, (compiler, tests) in enumerate(judges):
             if i > 0:
                 compiler.object(mutant.file, changed)
-            compiler.library()
+            compiler.link()
             killer = tests.judge(mutant.file, compiler.work, room)
             if killer:
                 verdicts[code] = ("killed", *killer)
