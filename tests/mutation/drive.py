@@ -218,6 +218,8 @@ def work_on(arguments, files, found, rows, rows_path, equivalents):
                 continue
             if not row or row["verdict"] not in done or (arguments.again and row["verdict"] in ("survived", "quick")):
                 todo.append(m)
+        for file in sorted({m.file for m in todo}):
+            control(file, contents[file], judges, work / "room")
         verdicts = {}  # by object: what is the same code is judged once
         start = saved = time.monotonic()
         for number, m in enumerate(todo):
@@ -239,6 +241,17 @@ def work_on(arguments, files, found, rows, rows_path, equivalents):
                       f" {dict(collections.Counter(r['verdict'] for r in rows.values()))}", file=sys.stderr, flush=True)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def control(file, content, judges, room):
+    """The original in the mutant's place must pass: what fails then would pass for a kill."""
+    for compiler, tests in judges:
+        compiler.object(file, content)
+        compiler.link()
+        program = tests.quickest(file)
+        how = battery.run(program, compiler.work, room)
+        if how:
+            sys.exit(f"{file}: {program.label}: {how} with nothing mutated in the mutant's place")
 
 
 def judge(mutant, content, original, judges, verdicts, room):
