@@ -111,9 +111,9 @@ static size_t carve(const bzdi_mlp *mlp, int64_t n, void *base, work *w) {
   }
   for (int32_t l = 0; l <= mlp->layers; l++) {
     int64_t in = layer_in(mlp, l), out = layer_out(mlp, l);
-    scratch = larger(scratch, bzdi_gemm_scratch(n, out, in));
-    scratch = larger(scratch, bzdi_gemm_scratch(n, in, out));
-    scratch = larger(scratch, bzdi_gemm_scratch(out, in, n));
+    scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, n, out, in));
+    scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, n, in, out));
+    scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, out, in, n));
     if (l > 0 && in > wide) wide = in;
   }
   for (int i = 0; i < 2; i++) w->gradient[i] = bzdi_arena_take(&arena, (size_t)(n * wide), sizeof(float));

@@ -11,7 +11,7 @@
 #include <bezdist/base.h>
 
 /* Scratch bytes of one bzdi_gemm of this shape; a larger one serves smaller shapes. 64-byte aligned. */
-size_t bzdi_gemm_scratch(int64_t m, int64_t n, int64_t k);
+size_t bzdi_gemm_scratch(const bzd_context *context, int64_t m, int64_t n, int64_t k);
 /* C[m, n] = A[m, k] B[k, n]. C has unit column stride. m, n, k >= 1. */
 void bzdi_gemm(const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
                int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, void *scratch);
@@ -25,7 +25,7 @@ void bzdi_packed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t l
 
 /* Which way bzdi_gemm goes; tests and measurements force one. */
 enum { BZDI_GEMM_RULE = 0, BZDI_GEMM_OWN = 1, BZDI_GEMM_BLIS = 2 };
-size_t bzdi_gemm_scratch_by(int way, int64_t m, int64_t n, int64_t k);
+size_t bzdi_gemm_scratch_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k);
 void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
                   int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc,
                   void *scratch);

@@ -257,6 +257,8 @@ static inline bzd_status sc_source(world *w, int32_t which) {
   return BZD_OK;
 }
 
+static int64_t sc_batch = 8;
+
 static inline bzd_status sc_trainer(world *w, int32_t which, bzd_trainer **out) {
   bzd_flow *student;
   bzd_trainer_config config;
@@ -264,7 +266,7 @@ static inline bzd_status sc_trainer(world *w, int32_t which, bzd_trainer **out) 
   TRY(sc_flow(w, kind, 3, SC_CLASSES, 1, &student));
   TRY(bzd_trainer_config_init(&config, sizeof config));
   config.steps = 3;
-  config.batch = 8;
+  config.batch = sc_batch;
   config.cond_dropout = 0.2;
   config.weight_decay = 0.01;
   config.time = BZD_TIME_UNIFORM + which % 4;

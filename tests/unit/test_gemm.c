@@ -36,7 +36,7 @@ static void one_shape(int way, int64_t m, int64_t n, int64_t k, int transposed_a
   int64_t ldc = n + 3;
   float *c = numbers_floats(3, m * ldc, 0, 1), *before = malloc((size_t)(m * ldc) * sizeof *before);
   memcpy(before, c, (size_t)(m * ldc) * sizeof *c);
-  size_t bytes = (bzdi_gemm_scratch_by(way, m, n, k) + 63) / 64 * 64;
+  size_t bytes = (bzdi_gemm_scratch_by(way, NULL, m, n, k) + 63) / 64 * 64;
   void *scratch = aligned_alloc(64, bytes);
   int64_t a_row = transposed_a ? 1 : k, a_column = transposed_a ? m : 1;
   int64_t b_row = transposed_b ? 1 : n, b_column = transposed_b ? k : 1;
@@ -49,8 +49,8 @@ static void one_shape(int way, int64_t m, int64_t n, int64_t k, int transposed_a
 
 static void test_all_forms(void **state) {
   (void)state;
-  static const int64_t sizes[][3] = {{1, 1, 1},     {6, 64, 5},   {7, 65, 33},  {13, 2, 128},
-                                     {100, 130, 1}, {97, 34, 96}, {2, 128, 70}, {31, 47, 1100}};
+  static const int64_t sizes[][3] = {{1, 1, 1},    {6, 64, 5},   {7, 65, 33},    {13, 2, 128},   {100, 130, 1},
+                                     {97, 34, 96}, {2, 128, 70}, {31, 47, 1100}, {70, 66, 1024}, {300, 20, 600}};
   for (int way = BZDI_GEMM_OWN; way <= BZDI_GEMM_BLIS; way++)
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
       for (int form = 0; form < 4; form++) one_shape(way, sizes[s][0], sizes[s][1], sizes[s][2], form & 1, form >> 1);
@@ -70,18 +70,19 @@ static void test_same_bits_for_any_threads(void **state) {
   enum { M = 250, N = 300, K = 90 };
   float *a = numbers_floats(1, M * K, 0, 1), *b = numbers_floats(2, K * N, 0, 1);
   float *first = calloc(M * N, sizeof *first), *c = calloc(M * N, sizeof *c);
-  void *scratch = aligned_alloc(64, (bzdi_gemm_scratch_by(BZDI_GEMM_BLIS, M, N, K) + 63) / 64 * 64);
   for (int way = BZDI_GEMM_OWN; way <= BZDI_GEMM_BLIS; way++) {
     static const int32_t threads[] = {1, 2, 3, 8};
     for (int t = 0; t < 4; t++) {
       bzd_context *context = numbers_context(threads[t]);
       assert_non_null(context);
+      void *scratch = aligned_alloc(64, (bzdi_gemm_scratch_by(way, context, M, N, K) + 63) / 64 * 64);
       bzdi_gemm_by(way, context, M, N, K, a, 1, M, b, N, 1, t == 0 ? first : c, N, scratch);
       if (t > 0) assert_memory_equal(first, c, sizeof(float) * M * N);
+      free(scratch);
       bzdi_release(context);
     }
   }
-  free(a), free(b), free(c), free(first), free(scratch);
+  free(a), free(b), free(c), free(first);
 }
 
 static double slow_silu(double z) { return z / (1 + exp(-z)); }

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* Products by our own kernels: rows times weights packed once, and the product of training.
+ *
+ * A tile takes rows of A and one panel of B, [k][a few vectors]. So B is packed into panels; A only where its columns
+ * lie side by side (a transposed matrix), or its rows fall on the same lines of the first-level cache. What is not all
+ * used at once passes in blocks: K in blocks of which a panel fills half of that cache, rows so that A's block stays in
+ * the second level, columns in strips of a few lines of memory. C holds the sums in between, and they go on as if they
+ * had never been put down: each element stays one chain over K, so neither blocks nor threads show in a bit. */
+#include "base/task.h"
+#include "num/gemm.h"
+#include "num/gemm_parts.h"
+#include "num/kernel.h"
+
+#include <string.h>
+
+enum { STRIP = 64 };             /* columns of B that are packed at a time: 256 bytes of each row */
+enum { BLOCK_FLOATS = 1 << 16 }; /* of A: 256 KiB */
+enum { SAME_LINES = 1024 };      /* rows so many floats apart share lines of the first-level cache (4 KiB a way) */
+
+size_t bzdi_packed_floats(int64_t k, int64_t n) {
+  return (size_t)bzdi_round_up(n, bzdi_kernels_pick()->lanes) * (size_t)k;
+}
+
+/* A line of a panel: columns of it, zero up to width. Whole vectors by copies of constant size. */
+static inline void pack_line(const float *in, int64_t columns, int64_t width, float *out) {
+  int64_t q = 0;
+  for (; q + 8 <= columns; q += 8) memcpy(out + q, in + q, 8 * sizeof *out);
+  for (; q < columns; q++) out[q] = in[q];
+  for (; q < width; q++) out[q] = 0;
+}
+
+typedef float v4 __attribute__((vector_size(16)));
+
+/* out[p * width + q] = in[q * line + p] for p < 4, q < 4. */
+static inline void transpose4(const float *in, int64_t line, float *out, int64_t width) {
+  v4 r0, r1, r2, r3;
+  memcpy(&r0, in, sizeof r0);
+  memcpy(&r1, in + line, sizeof r1);
+  memcpy(&r2, in + 2 * line, sizeof r2);
+  memcpy(&r3, in + 3 * line, sizeof r3);
+  const v4 a = __builtin_shufflevector(r0, r1, 0, 4, 1, 5), b = __builtin_shufflevector(r2, r3, 0, 4, 1, 5),
+           c = __builtin_shufflevector(r0, r1, 2, 6, 3, 7), d = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
+  r0 = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+  r1 = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+  r2 = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+  r3 = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+  memcpy(out, &r0, sizeof r0);
+  memcpy(out + width, &r1, sizeof r1);
+  memcpy(out + 2 * width, &r2, sizeof r2);
+  memcpy(out + 3 * width, &r3, sizeof r3);
+}
+
+/* One panel [k][width] of columns far apart (of a transposed weight), width whole vectors, zero beyond them. */
+static void pack_panel(int64_t k, int64_t columns, int64_t width, const float *b, int64_t b_row, int64_t b_column,
+                       float *out) {
+  int64_t done = 0;
+  if (b_row == 1)
+    for (; done + 16 <= k; done += 16) /* a line of memory */
+      for (int64_t q = 0; q + 4 <= columns; q += 4)
+        for (int64_t p = done; p < done + 16; p += 4)
+          transpose4(b + q * b_column + p, b_column, out + p * width + q, width);
+  for (int64_t q = 0; q < width; q++)
+    for (int64_t p = q < columns / 4 * 4 ? done : 0; p < k; p++)
+      out[p * width + q] = q < columns ? b[p * b_row + q * b_column] : 0;
+}
+
+/* B[k, n] as panels, one after another. Where its columns lie side by side, a row of them all at a time: a line of
+ * memory of each page alone, as one panel needs it, takes twice as long (0.4 and 0.2 ns a float). */
+static void pack_panels(const bzdi_kernels *kernels, int64_t k, int64_t n, const float *b, int64_t b_row,
+                        int64_t b_column, float *packed) {
+  const int64_t panel = kernels->panel, last = n % panel, width = bzdi_round_up(last, kernels->lanes);
+  if (b_column != 1) {
+    for (int64_t j = 0; j < n - last; j += panel)
+      pack_panel(k, panel, panel, b + j * b_column, b_row, b_column, packed + j * k);
+    if (last) pack_panel(k, last, width, b + (n - last) * b_column, b_row, b_column, packed + (n - last) * k);
+    return;
+  }
+  for (int64_t p = 0; p < k; p++, b += b_row) {
+    for (int64_t j = 0; j < n - last; j += panel) pack_line(b + j, panel, panel, packed + j * k + p * panel);
+    if (last) pack_line(b + n - last, last, width, packed + (n - last) * k + p * width);
+  }
+}
+
+void bzdi_pack(int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_column, float *packed) {
+  pack_panels(bzdi_kernels_pick(), k, n, b, b_row, b_column, packed);
+}
+
+/* Rows of the next tile: full ones, and the rest in two even parts rather than one tall and one thin. */
+static int32_t tile_rows(int64_t left) {
+  if (left >= 2 * BZDI_TILE_MOST || left == BZDI_TILE_MOST) return BZDI_TILE_MOST;
+  return (int32_t)(left > BZDI_TILE_MOST ? (left + 1) / 2 : left);
+}
+
+/* All rows of C beside one panel of B. A block of the panel stays in the cache while the rows pass. */
+static void panel_product(const bzdi_kernels *kernels, const bzdi_tile_job *all, int64_t m, int32_t columns) {
+  const int64_t depth = m <= BZDI_TILE_MOST ? all->k : kernels->depth, width = bzdi_round_up(columns, kernels->lanes);
+  for (int64_t p = 0; p < all->k; p += depth) {
+    bzdi_tile_job job = *all;
+    const int last = all->k - p <= depth;
+    job.k = last ? all->k - p : depth;
+    job.b = all->b + p * width;
+    job.go_on = p > 0;
+    if (!last) job.bias = NULL, job.silu = 0;
+    for (int64_t i = 0; i < m;) {
+      const int32_t rows = tile_rows(m - i);
+      job.a = all->a + i * all->a_row + p;
+      job.c = all->c + i * all->ldc;
+      kernels->tile(&job, rows, columns);
+      i += rows;
+    }
+  }
+}
+
+void bzdi_packed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *packed,
+                      const float *bias, int silu, float *c, int64_t ldc) {
+  const bzdi_kernels *kernels = bzdi_kernels_pick();
+  for (int64_t j = 0; j < n; j += kernels->panel) {
+    const bzdi_tile_job job = {.k = k,
+                               .a = a,
+                               .a_row = lda,
+                               .a_column = 1,
+                               .b = packed + j * k,
+                               .bias = bias ? bias + j : NULL,
+                               .silu = silu,
+                               .c = c + j,
+                               .ldc = ldc};
+    panel_product(kernels, &job, m, (int32_t)bzdi_least(kernels->panel, n - j));
+  }
+}
+
+/* ---- The product of training --------------------------------------------------------------------------------- */
+
+typedef struct job {
+  bzdi_product of;
+  const bzdi_kernels *kernels;
+  float *packed_a, *panels; /* panels: of one strip, for each slot */
+  int64_t block_rows, blocks, strips, panels_floats;
+  int tiled; /* columns of A side by side: packed as tiles */
+} job;
+
+static int64_t panels_floats(const bzdi_kernels *kernels, int64_t k) { return STRIP * bzdi_least(k, kernels->depth); }
+
+int64_t bzdi_own_scratch(const bzd_context *context, int64_t m, int64_t n, int64_t k) {
+  (void)n;
+  return bzdi_round_up(m * k, 16) + bzdi_slots(context) * panels_floats(bzdi_kernels_pick(), k);
+}
+
+/* One block of A: rows one after another, or tiles [depth][rows of a tile]. */
+static void pack_block(const job *j, int64_t rows, int64_t depth, const float *a, float *packed) {
+  const int64_t a_row = j->of.a_row, a_column = j->of.a_column;
+  if (!j->tiled) {
+    for (int64_t i = 0; i < rows; i++) memcpy(packed + i * depth, a + i * a_row, (size_t)depth * sizeof *packed);
+    return;
+  }
+  for (int64_t p = 0; p < depth; p++, a += a_column)
+    for (int64_t i = 0; i < rows;) {
+      const int32_t tile = tile_rows(rows - i);
+      float *out = packed + i * depth + p * tile;
+      if (a_row == 1 && tile == BZDI_TILE_MOST)
+        memcpy(out, a + i, BZDI_TILE_MOST * sizeof *out);
+      else
+        for (int32_t r = 0; r < tile; r++) out[r] = a[(i + r) * a_row];
+      i += tile;
+    }
+}
+
+static void pack_task(void *arg, int64_t i, int32_t slot) {
+  const job *j = arg;
+  const bzdi_product *g = &j->of;
+  const int64_t first = i * j->block_rows, rows = bzdi_least(j->block_rows, g->m - first);
+  (void)slot;
+  for (int64_t p = 0; p < g->k; p += j->kernels->depth)
+    pack_block(j, rows, bzdi_least(j->kernels->depth, g->k - p), g->a + first * g->a_row + p * g->a_column,
+               j->packed_a + first * g->k + p * rows);
+}
+
+/* A block of rows beside a strip of columns. */
+static void strip_task(void *arg, int64_t i, int32_t slot) {
+  const job *j = arg;
+  const bzdi_product *g = &j->of;
+  const int64_t panel = j->kernels->panel;
+  const int64_t first = i % j->blocks * j->block_rows, rows = bzdi_least(j->block_rows, g->m - first);
+  const int64_t column = i / j->blocks * STRIP, columns = bzdi_least(STRIP, g->n - column);
+  float *panels = j->panels + slot * j->panels_floats;
+  for (int64_t p = 0; p < g->k; p += j->kernels->depth) {
+    const int64_t depth = bzdi_least(j->kernels->depth, g->k - p);
+    pack_panels(j->kernels, depth, columns, g->b + p * g->b_row + column * g->b_column, g->b_row, g->b_column, panels);
+    bzdi_tile_job tile = {.k = depth, .ldc = g->c_row, .go_on = p > 0, .a_row = g->a_row, .a_column = 1};
+    const float *a = g->a + first * g->a_row + p;
+    if (j->packed_a) a = j->packed_a + first * g->k + p * rows, tile.a_row = depth;
+    const int64_t step = tile.a_row; /* from one row of the block to the next */
+    if (j->tiled) tile.a_row = 1;
+    for (int64_t q = 0; q < columns; q += panel) {
+      tile.b = panels + q * depth;
+      for (int64_t r = 0; r < rows;) {
+        const int32_t height = tile_rows(rows - r);
+        if (j->tiled) tile.a_column = height;
+        tile.a = a + r * step;
+        tile.c = g->c + (first + r) * g->c_row + column + q;
+        j->kernels->tile(&tile, height, (int32_t)bzdi_least(panel, columns - q));
+        r += height;
+      }
+    }
+  }
+}
+
+void bzdi_own_product(const bzd_context *context, const bzdi_product *product, float *scratch) {
+  const bzdi_product *g = product;
+  job j = {.of = *g, .kernels = bzdi_kernels_pick(), .tiled = g->a_column != 1};
+  const int64_t slots = bzdi_slots(context);
+  j.strips = (g->n + STRIP - 1) / STRIP;
+  int64_t blocks = 1 + (g->m - 1) / (BLOCK_FLOATS / bzdi_least(g->k, j.kernels->depth));
+  if (slots > 1 && blocks * j.strips < 4 * slots) /* work for all threads, though B is packed more than once */
+    blocks = bzdi_least(1 + (g->m - 1) / (8 * BZDI_TILE_MOST), (4 * slots + j.strips - 1) / j.strips);
+  j.block_rows = bzdi_round_up((g->m + blocks - 1) / blocks, BZDI_TILE_MOST);
+  j.blocks = (g->m + j.block_rows - 1) / j.block_rows;
+  j.panels_floats = panels_floats(j.kernels, g->k);
+  j.panels = scratch;
+  if (j.tiled || g->a_row % SAME_LINES == 0) {
+    j.packed_a = scratch + slots * j.panels_floats;
+    bzdi_parallel_for(context, j.blocks, pack_task, &j);
+  }
+  bzdi_parallel_for(context, j.blocks * j.strips, strip_task, &j);
+}
