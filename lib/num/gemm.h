@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Matrix products. Row-major float32; operands of bzdi_gemm by row and column stride, so a transposed operand is a
  * swap of its strides. Two forms:
- *   bzdi_gemm    C = A B, for training: kernels of BLIS or our own by the rule in gemm.c, split into blocks
- * of C by the shape alone and spread over the context's threads; same bits for any number of threads. bzdi_packed  rows
- * times weights packed once, for sampling: our own kernels always, serial (call it inside a task); a row's bits depend
- * on k and n only, never on how many rows go with it. */
+ *   bzdi_gemm     C = A B, for training: kernels of BLIS or our own by the rule in gemm.c, in blocks that are spread
+ * over the context's threads; same bits for any number of threads. bzdi_packed   rows times weights packed once, for
+ * sampling: our own kernels always, serial (call it inside a task); a row's bits depend on k and n only, never on how
+ * many rows go with it. */
 #ifndef BZDI_NUM_GEMM_H
 #define BZDI_NUM_GEMM_H
 
 #include <bezdist/base.h>
 
-/* Scratch bytes of one bzdi_gemm of this shape; a larger one serves smaller shapes. 64-byte aligned. */
+/* Scratch bytes of one bzdi_gemm of this shape with this context; a larger one serves smaller shapes. 64-byte aligned.
+ */
 size_t bzdi_gemm_scratch(const bzd_context *context, int64_t m, int64_t n, int64_t k);
 /* C[m, n] = A[m, k] B[k, n]. C has unit column stride. m, n, k >= 1. */
 void bzdi_gemm(const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,

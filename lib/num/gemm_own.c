@@ -152,16 +152,20 @@ static void pack_block(const job *j, int64_t rows, int64_t depth, const float *a
     for (int64_t i = 0; i < rows; i++) memcpy(packed + i * depth, a + i * a_row, (size_t)depth * sizeof *packed);
     return;
   }
-  for (int64_t p = 0; p < depth; p++, a += a_column)
-    for (int64_t i = 0; i < rows;) {
-      const int32_t tile = tile_rows(rows - i);
-      float *out = packed + i * depth + p * tile;
-      if (a_row == 1 && tile == BZDI_TILE_MOST)
+  int64_t whole = 0; /* rows in tiles of full height */
+  while (tile_rows(rows - whole) == BZDI_TILE_MOST) whole += BZDI_TILE_MOST;
+  for (int64_t p = 0; p < depth; p++, a += a_column) {
+    float *out = packed + p * BZDI_TILE_MOST;
+    int64_t i = 0;
+    if (a_row == 1)
+      for (; i < whole; i += BZDI_TILE_MOST, out += depth * BZDI_TILE_MOST)
         memcpy(out, a + i, BZDI_TILE_MOST * sizeof *out);
-      else
-        for (int32_t r = 0; r < tile; r++) out[r] = a[(i + r) * a_row];
+    while (i < rows) {
+      const int32_t tile = tile_rows(rows - i);
+      for (int32_t r = 0; r < tile; r++) packed[i * depth + p * tile + r] = a[(i + r) * a_row];
       i += tile;
     }
+  }
 }
 
 static void pack_task(void *arg, int64_t i, int32_t slot) {

@@ -183,6 +183,13 @@ static void multiply(int64_t count, const float *x, float *y) {
 
 static void column_sums(int64_t n, int64_t width, const float *x, float *out) {
   int64_t j = 0;
+  for (; j + 4 * LANES <= width; j += 4 * LANES) { /* whole lines of memory */
+    vf sum[4] = {{0}};
+    for (int64_t r = 0; r < n; r++)
+#pragma GCC unroll 4
+      for (int v = 0; v < 4; v++) sum[v] += load(x + r * width + j + v * LANES);
+    for (int v = 0; v < 4; v++) store(out + j + v * LANES, sum[v]);
+  }
   for (; j + LANES <= width; j += LANES) {
     vf sum = {0};
     for (int64_t r = 0; r < n; r++) sum += load(x + r * width + j);
