@@ -174,7 +174,8 @@ def measured(arguments, room):
         folder = arguments.build / kind
         for line in (folder / "programs.txt").read_text().splitlines():
             program = battery.Program(line, folder, kind == "asan")
-            if kind == "asan" and program.name in ("api_damage", "api_attacks", "api_failing", "api_host_state", "api_memory"):
+            if kind == "asan" and program.name in ("api_damage", "api_attacks", "api_failing", "api_host_state", "api_memory",
+                                                   "faults_kill", "faults_leftovers", "faults_power_loss", "faults_write_faults"):
                 continue  # long, and without sanitizers there
             built = max((folder / f).stat().st_mtime for f in (program.name, "libbezdist_open.so"))
             if known.get(program.label, [0])[0] != built:
