@@ -10,8 +10,14 @@ function(bezdist_isa_sources list)
   endif()
   foreach(source ${sources})
     set(flags "")
+    if(source MATCHES "/(gemm|bernstein|lsq_apply|tile|distance|rng|planes|deflate|crc|sha256)[a-z0-9_]*\\.c$")
+      list(APPEND flags -O2) # fast in MinSizeRel too
+    endif()
     if(source MATCHES "/kernel_[a-z0-9]+\\.c$")
       list(APPEND flags -O3 -ffp-contract=fast)
+      if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+        list(APPEND flags -fno-version-loops-for-strides) # a tile's loop twice
+      endif()
     endif()
     if(source MATCHES "_avx2\\.c$")
       list(APPEND flags -mavx2 -mfma)
@@ -33,7 +39,7 @@ function(bezdist_compile target)
   set_target_properties(${target} PROPERTIES C_STANDARD 11 C_EXTENSIONS OFF)
   # POSIX has to be asked for before any libc header, which blis.h would otherwise pull in first.
   target_compile_definitions(${target} PRIVATE _POSIX_C_SOURCE=200809L)
-  target_compile_options(${target} PRIVATE -O2 -ffp-contract=off -fno-math-errno -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+  target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:MinSizeRel>>:-O2> -ffp-contract=off -fno-math-errno -Wall -Wextra -Wpedantic -Wshadow -Wconversion
                                            $<$<BOOL:${BEZDIST_WERROR}>:-Werror>)
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/lib" "${PROJECT_SOURCE_DIR}/include")
 endfunction()

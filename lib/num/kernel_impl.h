@@ -18,6 +18,11 @@ static inline vi splat_int(int32_t x) { return x - (vi){0}; }
 static inline vf choose(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 
 #define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define APART __attribute__((noinline))
+#else
+#define APART __attribute__((noinline, noclone)) /* one for all tiles */
+#endif
 
 /* The first count <= LANES floats, 0 beyond. */
 static inline vf load_part(const float *p, int64_t count) {
@@ -57,8 +62,7 @@ static inline vf silu(vf z) { return z * sigmoid(z); }
 
 /* The part of the tile that exists, one vector after another: what a product goes on from, and what follows it (bias,
  * activation). Apart from the sums' loop, whose registers the compiler otherwise spills. */
-static __attribute__((noinline)) void begin(const bzdi_tile_job *job, float *sums, int32_t rows, int32_t vectors,
-                                            int32_t columns) {
+static APART void begin(const bzdi_tile_job *job, float *sums, int32_t rows, int32_t vectors, int32_t columns) {
   for (int32_t r = 0; r < rows; r++)
     for (int32_t v = 0; v < vectors; v++) {
       const int64_t left = columns - v * LANES;
@@ -67,8 +71,7 @@ static __attribute__((noinline)) void begin(const bzdi_tile_job *job, float *sum
     }
 }
 
-static __attribute__((noinline)) void finish(const bzdi_tile_job *job, const float *sums, int32_t rows, int32_t vectors,
-                                             int32_t columns) {
+static APART void finish(const bzdi_tile_job *job, const float *sums, int32_t rows, int32_t vectors, int32_t columns) {
   for (int32_t r = 0; r < rows; r++)
     for (int32_t v = 0; v < vectors; v++) {
       vf x = load(sums + (r * vectors + v) * LANES);
