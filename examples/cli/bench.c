@@ -24,8 +24,8 @@ struct bench {
 enum { KEY_WHAT = 1, KEY_EXPORT };
 static const struct argp_option options[] = {
     {"what", KEY_WHAT, "NAME", 0,
-     "Only train_step, forward, sample, trajectory, fit, save, load, verify, save_safetensors, load_safetensors or "
-     "metrics",
+     "Only train_step, forward, forward_bf16, sample, trajectory, fit, save, load, verify, save_safetensors, "
+     "load_safetensors or metrics",
      0},
     {"export", KEY_EXPORT, "FILE", 0, "Write the flow that is saved and loaded as safetensors, for peers", 0},
     {0},
@@ -271,6 +271,9 @@ static void run_work(struct bench *bench, const struct work *work) {
   s.rows = work->batch;
   report(&s, "train_step", train_step);
   for (s.rows = 1; s.rows <= 256; s.rows *= 4) report(&s, "forward", forward);
+  must(bzd_flow_set_precision(s.velocity, BZD_PRECISION_BFLOAT16, NULL), NULL);
+  for (s.rows = 1; s.rows <= 256; s.rows *= 4) report(&s, "forward_bf16", forward);
+  must(bzd_flow_set_precision(s.velocity, BZD_PRECISION_FLOAT32, NULL), NULL);
 
   must(bzd_sample_config_init(&s.sampling, sizeof s.sampling), NULL);
   s.sampling.steps = 1;

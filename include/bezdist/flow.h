@@ -107,6 +107,19 @@ BZD_API bzd_status bzd_flow_get_parameters(const bzd_flow *flow, int64_t count, 
  * the old weights stay. Threads: exclusive. Since 0.1. */
 BZD_API bzd_status bzd_flow_set_parameters(bzd_flow *flow, int64_t count, const float *values);
 
+#define BZD_PRECISION_FLOAT32 0
+#define BZD_PRECISION_BFLOAT16 1
+
+/* How evaluation and sampling read this flow's weights: float32, as every flow begins, or rounded to bfloat16 (8 bits
+ * of mantissa, to nearest, ties to even; biases and sums stay float32): half of packed_bytes, and a single row, which
+ * waits for memory, in little more than half the time. The flow's own weights stay as they are: training, copies, files
+ * and bzd_flow_get_parameters do not notice, and FLOAT32 brings every bit back. *error (may be NULL): what the heads
+ * change by at 64 rows of noise (stream BZD_STREAM_USER of seed 0) and times (i + 1/2) / 64 without a condition, root
+ * mean square over that of float32; 0 for FLOAT32. A row's bits still depend on that row alone.
+ * Status: BZD_E_ARGUMENT, BZD_E_UNSUPPORTED (callback), BZD_E_STATE, BZD_E_MEMORY: the flow is as before. Threads:
+ * exclusive. Since 0.1. */
+BZD_API bzd_status bzd_flow_set_precision(bzd_flow *flow, int32_t precision, double *error);
+
 /* ---- Evaluation ---------------------------------------------------------------------------------------------- */
 
 /* Velocity v [n, dim] at x [n, dim], t [n] in [0, 1], cond [n, cond_dim] (NULL: unconditional, or cond_dim 0). For a

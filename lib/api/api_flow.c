@@ -5,11 +5,14 @@
 #include "flow/flow.h"
 #include "net/mlp.h"
 #include "num/bernstein.h"
+#include "num/gemm.h"
 
 #include <string.h>
 
 #define FIRST_FLOW_CONFIG 104
 #define FIRST_FLOW_INFO 104
+_Static_assert((int)BZDI_FLOAT32 == BZD_PRECISION_FLOAT32 && (int)BZDI_BFLOAT16 == BZD_PRECISION_BFLOAT16,
+               "BZD_PRECISION_");
 _Static_assert(sizeof(bzd_flow_config) == FIRST_FLOW_CONFIG, "layout of bzd_flow_config");
 _Static_assert(sizeof(bzd_flow_info) == FIRST_FLOW_INFO, "layout of bzd_flow_info");
 _Static_assert((int)BZDI_FLOW_VELOCITY == BZD_FLOW_VELOCITY && (int)BZDI_FLOW_CONTROL == BZD_FLOW_CONTROL &&
@@ -116,7 +119,7 @@ bzd_status bzd_flow_get_info(const bzd_flow *flow, bzd_flow_info *info) {
   for (int32_t i = 0; i < flow->item.ndim; i++) values.item_shape[i] = flow->item.shape[i];
   if (flow->net != NULL) {
     values.parameters = flow->net->count;
-    values.packed_bytes = (int64_t)(flow->net->kind->packed_floats(flow->net) * sizeof(float));
+    values.packed_bytes = (int64_t)flow->net->kind->packed_bytes(flow->net, flow->precision);
     if (flow->net->kind == &bzdi_mlp_kind) {
       const bzdi_mlp *mlp = (const bzdi_mlp *)flow->net;
       values.layers = mlp->layers;
@@ -191,6 +194,16 @@ bzd_status bzd_flow_set_parameters(bzd_flow *flow, int64_t count, const float *v
   memcpy(flow->weights, values, (size_t)count * sizeof *values);
   bzdi_flow_repack(flow);
   return bzdi_done(BZD_OK);
+}
+
+bzd_status bzd_flow_set_precision(bzd_flow *flow, int32_t precision, double *error) {
+  double changed;
+  BZDI_TRY(check(flow));
+  BZDI_TRY(bzdi_check_i64("flow", "precision", precision, BZD_PRECISION_FLOAT32, BZD_PRECISION_BFLOAT16));
+  if (flow->net == NULL) return bzdi_fail(BZD_E_UNSUPPORTED, "set precision: a callback flow has no weights");
+  BZDI_TRY(bzdi_done(bzdi_flow_set_precision(flow, precision, &changed)));
+  if (error != NULL) *error = changed;
+  return BZD_OK;
 }
 
 /* ---- Evaluation ---------------------------------------------------------------------------------------------- */

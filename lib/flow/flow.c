@@ -3,8 +3,11 @@
 #include "flow/flow.h"
 
 #include "base/error.h"
+#include "base/rng.h"
 #include "net/mlp.h"
+#include "num/gemm.h"
 
+#include <math.h>
 #include <string.h>
 
 int32_t bzdi_flow_heads(int32_t kind, int32_t degree) { return kind == BZDI_FLOW_CONTROL ? degree : 1; }
@@ -40,7 +43,7 @@ static bzd_status attach(bzd_flow *flow, bzdi_net *net, float *weights) {
   const bzd_context *context = flow->handle.context;
   flow->net = net;
   flow->weights = weights ? weights : bzdi_malloc(context, (size_t)net->count, sizeof(float));
-  flow->packed = bzdi_malloc(context, net->kind->packed_floats(net), sizeof(float));
+  flow->packed = bzdi_malloc(context, net->kind->packed_bytes(net, flow->precision), 1);
   return flow->weights && flow->packed ? BZD_OK : bzdi_no_memory("weights", 2 * (size_t)net->count, sizeof(float));
 }
 
@@ -54,7 +57,52 @@ static bzd_status finish(bzd_flow *flow, bzd_status status, bzd_flow **out) {
   return BZD_OK;
 }
 
-void bzdi_flow_repack(bzd_flow *flow) { flow->net->kind->pack(flow->net, flow->weights, flow->packed); }
+void bzdi_flow_repack(bzd_flow *flow) {
+  flow->net->kind->pack(flow->net, flow->precision, flow->weights, flow->packed);
+}
+
+/* Compared at noise and times over all of 0..1, without a condition. */
+bzd_status bzdi_flow_set_precision(bzd_flow *flow, int precision, double *error) {
+  enum { ROWS = 64 };
+  const bzdi_net *net = flow->net;
+  const bzd_context *context = flow->handle.context;
+  const size_t x_count = (size_t)(ROWS * net->dim), count = x_count * (size_t)net->heads;
+  const size_t exact_work = net->kind->infer_work(net, BZDI_FLOAT32, ROWS);
+  const size_t own_work = net->kind->infer_work(net, precision, ROWS);
+  void *packed = bzdi_malloc(context, net->kind->packed_bytes(net, precision), 1);
+  void *exact = bzdi_malloc(context, net->kind->packed_bytes(net, BZDI_FLOAT32), 1);
+  void *work = bzdi_malloc(context, exact_work > own_work ? exact_work : own_work, 1);
+  float *x = bzdi_malloc(context, x_count + 2 * count, sizeof(float)), t[ROWS];
+  bzd_status status = BZD_OK;
+  if (packed && exact && work && x) {
+    const bzdi_rows rows = {ROWS, x, t, NULL, NULL};
+    float *u = x + x_count, *v = u + count;
+    double changed = 0, size = 0;
+    net->kind->pack(net, precision, flow->weights, packed);
+    net->kind->pack(net, BZDI_FLOAT32, flow->weights, exact);
+    bzdi_rng_normals(0, BZD_STREAM_USER, 0, ROWS, net->dim, x, net->dim);
+    for (int i = 0; i < ROWS; i++) t[i] = ((float)i + 0.5f) / ROWS;
+    net->kind->infer(net, BZDI_FLOAT32, exact, &rows, u, work);
+    net->kind->infer(net, precision, packed, &rows, v, work);
+    for (size_t i = 0; i < count; i++) {
+      const double d = (double)v[i] - (double)u[i];
+      changed += d * d;
+      size += (double)u[i] * (double)u[i];
+    }
+    *error = size > 0 ? sqrt(changed / size) : 0;
+    void *old = flow->packed;
+    flow->packed = packed;
+    flow->precision = precision;
+    packed = old;
+  } else {
+    status = bzdi_no_memory("packed weights", (size_t)net->count, sizeof(float));
+  }
+  bzdi_free(context, packed);
+  bzdi_free(context, exact);
+  bzdi_free(context, work);
+  bzdi_free(context, x);
+  return status;
+}
 
 bzd_status bzdi_flow_new(const bzd_context *context, const bzdi_flow_spec *spec, bzd_flow **out) {
   bzd_flow *flow = NULL;

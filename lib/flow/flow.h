@@ -30,7 +30,8 @@ struct bzd_flow {
   bzdi_meta meta; /* free key-values */
   bzdi_net *net;  /* NULL: callback */
   float *weights; /* [net->count] */
-  float *packed;
+  int precision;  /* of packed: num/gemm.h */
+  void *packed;
   bzd_velocity_fn fn;
   void *fn_user;
   int serialise;
@@ -67,6 +68,9 @@ bzd_status bzdi_flow_new_owning(const bzd_context *context, const bzdi_flow_shap
 bzd_status bzdi_flow_new_from(const bzd_flow *teacher, int32_t kind, int32_t degree, bzd_flow **out);
 /* weights changed: pack again. */
 void bzdi_flow_repack(bzd_flow *flow);
+/* Packs in another precision; *error is the relative rms of what changes in the heads (flow.h). BZD_E_MEMORY: as
+ * before. */
+bzd_status bzdi_flow_set_precision(bzd_flow *flow, int precision, double *error);
 int32_t bzdi_flow_heads(int32_t kind, int32_t degree); /* degree for CONTROL, else 1 */
 
 bzd_status bzdi_item_copy(const bzd_context *context, const bzdi_item *from, bzdi_item *to);

@@ -20,7 +20,7 @@ static int is_guided(const bzd_flow *flow, double guidance) { return flow->item.
 
 size_t bzdi_flow_heads_work(const bzd_flow *flow, double guidance, int64_t n) {
   bzdi_arena arena = {NULL, 0};
-  bzdi_arena_take(&arena, flow->net->kind->infer_work(flow->net, n), 1);
+  bzdi_arena_take(&arena, flow->net->kind->infer_work(flow->net, flow->precision, n), 1);
   if (is_guided(flow, guidance))
     bzdi_arena_take(&arena, (size_t)(n * flow->net->heads * flow->item.dim), sizeof(float));
   return arena.used;
@@ -29,14 +29,14 @@ size_t bzdi_flow_heads_work(const bzd_flow *flow, double guidance, int64_t n) {
 void bzdi_flow_heads_at(const bzd_flow *flow, double guidance, const bzdi_eval *eval, float *u, void *work) {
   const bzdi_net *net = flow->net;
   bzdi_arena arena = {work, 0};
-  void *inner = bzdi_arena_take(&arena, net->kind->infer_work(net, eval->n), 1);
+  void *inner = bzdi_arena_take(&arena, net->kind->infer_work(net, flow->precision, eval->n), 1);
   bzdi_rows rows = {eval->n, eval->x, eval->t, eval->cond, NULL};
-  net->kind->infer(net, flow->packed, &rows, u, inner);
+  net->kind->infer(net, flow->precision, flow->packed, &rows, u, inner);
   if (!is_guided(flow, guidance) || !eval->cond) return;
   size_t count = (size_t)(eval->n * net->heads * flow->item.dim);
   float *null = bzdi_arena_take(&arena, count, sizeof(float)), g = (float)guidance;
   rows.cond = NULL;
-  net->kind->infer(net, flow->packed, &rows, null, inner);
+  net->kind->infer(net, flow->precision, flow->packed, &rows, null, inner);
   for (size_t i = 0; i < count; i++) u[i] = null[i] + g * (u[i] - null[i]);
 }
 

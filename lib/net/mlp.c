@@ -213,50 +213,67 @@ static void backward(const bzdi_net *net, const float *weights, const bzdi_rows 
 
 /* ---- Sampling ------------------------------------------------------------------------------------------------ */
 
-/* Packed: for each layer its packed weight, then its bias, each rounded up to 16 floats. */
-static int64_t round16(int64_t floats) { return (floats + 15) / 16 * 16; }
-
-static size_t packed_floats(const bzdi_net *net) {
-  const bzdi_mlp *mlp = (const bzdi_mlp *)net;
-  int64_t total = 0;
-  for (int32_t l = 0; l <= mlp->layers; l++)
-    total += round16((int64_t)bzdi_packed_floats(layer_in(mlp, l), layer_out(mlp, l))) + round16(layer_out(mlp, l));
-  return (size_t)total;
+/* Packed: for each layer its packed weight, then its bias, each in whole lines of memory. */
+static size_t bias_bytes(const bzdi_mlp *mlp, int32_t l) {
+  return ((size_t)layer_out(mlp, l) * sizeof(float) + 63) / 64 * 64;
+}
+static size_t weight_bytes(const bzdi_mlp *mlp, int precision, int32_t l) {
+  return bzdi_packed_bytes(precision, layer_in(mlp, l), layer_out(mlp, l));
 }
 
-static void pack(const bzdi_net *net, const float *weights, float *packed) {
+static size_t packed_bytes(const bzdi_net *net, int precision) {
   const bzdi_mlp *mlp = (const bzdi_mlp *)net;
+  size_t total = 0;
+  for (int32_t l = 0; l <= mlp->layers; l++) total += weight_bytes(mlp, precision, l) + bias_bytes(mlp, l);
+  return total;
+}
+
+static void pack(const bzdi_net *net, int precision, const float *weights, void *packed) {
+  const bzdi_mlp *mlp = (const bzdi_mlp *)net;
+  char *out = packed;
   for (int32_t l = 0; l <= mlp->layers; l++) {
-    int64_t in = layer_in(mlp, l), width = layer_out(mlp, l);
-    bzdi_pack(in, width, weight(mlp, weights, l), 1, in, packed);
-    packed += round16((int64_t)bzdi_packed_floats(in, width));
-    memcpy(packed, bias(mlp, weights, l), (size_t)width * sizeof(float));
-    packed += round16(width);
+    bzdi_pack(precision, layer_in(mlp, l), layer_out(mlp, l), weight(mlp, weights, l), 1, layer_in(mlp, l), out);
+    out += weight_bytes(mlp, precision, l);
+    memcpy(out, bias(mlp, weights, l), (size_t)layer_out(mlp, l) * sizeof(float));
+    out += bias_bytes(mlp, l);
   }
 }
 
-static size_t infer_work(const bzdi_net *net, int64_t n) {
-  const bzdi_mlp *mlp = (const bzdi_mlp *)net;
-  bzdi_arena arena = {NULL, 0};
-  bzdi_arena_take(&arena, (size_t)(n * mlp->input), sizeof(float));
-  bzdi_arena_take(&arena, (size_t)(n * mlp->width), sizeof(float));
-  bzdi_arena_take(&arena, (size_t)(n * mlp->width), sizeof(float));
+/* The embedded input, two layers in turn, and what the products need. */
+typedef struct infer_room {
+  float *x, *y[2];
+  void *work;
+} infer_room;
+
+static size_t carve_infer(const bzdi_mlp *mlp, int precision, int64_t n, void *base, infer_room *room) {
+  bzdi_arena arena = {base, 0};
+  const int64_t deepest = mlp->input > mlp->width ? mlp->input : mlp->width;
+  room->x = bzdi_arena_take(&arena, (size_t)(n * mlp->input), sizeof(float));
+  for (int i = 0; i < 2; i++) room->y[i] = bzdi_arena_take(&arena, (size_t)(n * mlp->width), sizeof(float));
+  room->work = bzdi_arena_take(&arena, bzdi_packed_work(precision, deepest), 1);
   return arena.used;
 }
 
-static void infer(const bzdi_net *net, const float *packed, const bzdi_rows *rows, float *out, void *memory) {
+static size_t infer_work(const bzdi_net *net, int precision, int64_t n) {
+  infer_room room;
+  return carve_infer((const bzdi_mlp *)net, precision, n, NULL, &room);
+}
+
+static void infer(const bzdi_net *net, int precision, const void *packed, const bzdi_rows *rows, float *out,
+                  void *memory) {
   const bzdi_mlp *mlp = (const bzdi_mlp *)net;
-  bzdi_arena arena = {memory, 0};
-  float *x = bzdi_arena_take(&arena, (size_t)(rows->n * mlp->input), sizeof(float));
-  float *buffer[2];
-  for (int i = 0; i < 2; i++) buffer[i] = bzdi_arena_take(&arena, (size_t)(rows->n * mlp->width), sizeof(float));
-  bzdi_embed(rows, net->dim, net->cond_dim, mlp->time_features / 2, mlp->frequencies, x, mlp->input);
+  infer_room room;
+  carve_infer(mlp, precision, rows->n, memory, &room);
+  bzdi_embed(rows, net->dim, net->cond_dim, mlp->time_features / 2, mlp->frequencies, room.x, mlp->input);
+  const float *x = room.x;
+  const char *at = packed;
   for (int32_t l = 0; l <= mlp->layers; l++) {
-    int64_t in = layer_in(mlp, l), width = layer_out(mlp, l);
-    const float *layer_bias = packed + round16((int64_t)bzdi_packed_floats(in, width));
-    float *y = l == mlp->layers ? out : buffer[l & 1];
-    bzdi_packed_gemm(rows->n, width, in, x, in, packed, layer_bias, l < mlp->layers, y, width);
-    packed = layer_bias + round16(width);
+    const int64_t in = layer_in(mlp, l), width = layer_out(mlp, l);
+    const char *layer_bias = at + weight_bytes(mlp, precision, l);
+    float *y = l == mlp->layers ? out : room.y[l & 1];
+    bzdi_packed_gemm(precision, rows->n, width, in, x, in, at, (const float *)(const void *)layer_bias, l < mlp->layers,
+                     y, width, room.work);
+    at = layer_bias + bias_bytes(mlp, l);
     x = y;
   }
 }
@@ -348,7 +365,7 @@ const bzdi_net_kind bzdi_mlp_kind = {
     .train_work = train_work,
     .forward = forward,
     .backward = backward,
-    .packed_floats = packed_floats,
+    .packed_bytes = packed_bytes,
     .pack = pack,
     .infer_work = infer_work,
     .infer = infer,

@@ -40,11 +40,12 @@ typedef struct bzdi_net_kind {
   void (*backward)(const bzdi_net *net, const float *weights, const bzdi_rows *rows, float *out_grad, float *grad,
                    void *work);
 
-  /* Sampling: weights packed once; infer is serial, allocates nothing, and a row's bits depend on that row alone. */
-  size_t (*packed_floats)(const bzdi_net *net);
-  void (*pack)(const bzdi_net *net, const float *weights, float *packed);
-  size_t (*infer_work)(const bzdi_net *net, int64_t n); /* bytes */
-  void (*infer)(const bzdi_net *net, const float *packed, const bzdi_rows *rows, float *out, void *work);
+  /* Sampling: weights packed once, in a precision of num/gemm.h; infer is serial, allocates nothing, and a row's bits
+   * depend on that row alone. */
+  size_t (*packed_bytes)(const bzdi_net *net, int precision);
+  void (*pack)(const bzdi_net *net, int precision, const float *weights, void *packed);
+  size_t (*infer_work)(const bzdi_net *net, int precision, int64_t n); /* bytes */
+  void (*infer)(const bzdi_net *net, int precision, const void *packed, const bzdi_rows *rows, float *out, void *work);
 
   /* The shape of the net (not the weights) into META keys and buffers of a store; see bzdi_net_load. */
   bzd_status (*describe)(const bzdi_net *net, bzdi_store *store, const char *prefix);

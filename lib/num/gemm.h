@@ -17,12 +17,17 @@ size_t bzdi_gemm_scratch(const bzd_context *context, int64_t m, int64_t n, int64
 void bzdi_gemm(const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
                int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, void *scratch);
 
-/* Floats of a packed [k, n] matrix, and the packing of B[k, n] given by strides. */
-size_t bzdi_packed_floats(int64_t k, int64_t n);
-void bzdi_pack(int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_column, float *packed);
+/* How packed weights are kept. The values of BZD_PRECISION_ in flow.h; compared by the api layer's static asserts. */
+enum { BZDI_FLOAT32 = 0, BZDI_BFLOAT16 = 1 };
+
+/* Bytes of a packed [k, n] matrix, a multiple of 64, and the packing of B[k, n] given by strides. */
+size_t bzdi_packed_bytes(int precision, int64_t k, int64_t n);
+void bzdi_pack(int precision, int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_column, void *packed);
+/* Bytes of work of a packed product; 0 for float32. */
+size_t bzdi_packed_work(int precision, int64_t k);
 /* C[m, n] = act(A[m, k] B + bias); bias NULL = 0; silu 0 or 1. ldc >= n; C columns n.. are not written. */
-void bzdi_packed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *packed,
-                      const float *bias, int silu, float *c, int64_t ldc);
+void bzdi_packed_gemm(int precision, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const void *packed,
+                      const float *bias, int silu, float *c, int64_t ldc, void *work);
 
 /* Which way bzdi_gemm goes; tests and measurements force one. */
 enum { BZDI_GEMM_RULE = 0, BZDI_GEMM_OWN = 1, BZDI_GEMM_BLIS = 2 };

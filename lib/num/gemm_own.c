@@ -6,6 +6,7 @@
  * used at once passes in blocks: K in blocks of which a panel fills half of that cache, rows so that A's block stays in
  * the second level, columns in strips of a few lines of memory. C holds the sums in between, and they go on as if they
  * had never been put down: each element stays one chain over K, so neither blocks nor threads show in a bit. */
+#include "base/bf16.h"
 #include "base/task.h"
 #include "num/gemm.h"
 #include "num/gemm_parts.h"
@@ -17,8 +18,9 @@ enum { STRIP = 64 };             /* columns of B that are packed at a time: 256 
 enum { BLOCK_FLOATS = 1 << 16 }; /* of A: 256 KiB */
 enum { SAME_LINES = 1024 };      /* rows so many floats apart share lines of the first-level cache (4 KiB a way) */
 
-size_t bzdi_packed_floats(int64_t k, int64_t n) {
-  return (size_t)bzdi_round_up(n, bzdi_kernels_pick()->lanes) * (size_t)k;
+size_t bzdi_packed_bytes(int precision, int64_t k, int64_t n) {
+  const int64_t size = precision == BZDI_BFLOAT16 ? sizeof(uint16_t) : sizeof(float);
+  return (size_t)bzdi_round_up(bzdi_round_up(n, bzdi_kernels_pick()->lanes) * k * size, 64);
 }
 
 /* A line of a panel: columns of it, zero up to width. Whole vectors by copies of constant size. */
@@ -81,8 +83,26 @@ static void pack_panels(const bzdi_kernels *kernels, int64_t k, int64_t n, const
   }
 }
 
-void bzdi_pack(int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_column, float *packed) {
-  pack_panels(bzdi_kernels_pick(), k, n, b, b_row, b_column, packed);
+/* Once for each change of the weights: plain. */
+static void pack16(const bzdi_kernels *kernels, int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_column,
+                   uint16_t *packed) {
+  for (int64_t j = 0; j < n; j += kernels->panel) {
+    const int64_t width = bzdi_least(kernels->panel, bzdi_round_up(n - j, kernels->lanes));
+    uint16_t *out = packed + j * k;
+    for (int64_t p = 0; p < k; p++)
+      for (int64_t q = 0; q < width; q++, out++)
+        if (j + q < n)
+          bzdi_bf16_from_f32(b + p * b_row + (j + q) * b_column, 1, out);
+        else
+          *out = 0;
+  }
+}
+
+void bzdi_pack(int precision, int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_column, void *packed) {
+  if (precision == BZDI_BFLOAT16)
+    pack16(bzdi_kernels_pick(), k, n, b, b_row, b_column, packed);
+  else
+    pack_panels(bzdi_kernels_pick(), k, n, b, b_row, b_column, packed);
 }
 
 /* Rows of the next tile: full ones, and the rest in two even parts rather than one tall and one thin. */
@@ -91,14 +111,23 @@ static int32_t tile_rows(int64_t left) {
   return (int32_t)(left > BZDI_TILE_MOST ? (left + 1) / 2 : left);
 }
 
-/* All rows of C beside one panel of B. A block of the panel stays in the cache while the rows pass. */
-static void panel_product(const bzdi_kernels *kernels, const bzdi_tile_job *all, int64_t m, int32_t columns) {
-  const int64_t depth = m <= BZDI_TILE_MOST ? all->k : kernels->depth, width = bzdi_round_up(columns, kernels->lanes);
+size_t bzdi_packed_work(int precision, int64_t k) {
+  const bzdi_kernels *kernels = bzdi_kernels_pick();
+  return precision == BZDI_FLOAT32 ? 0 : (size_t)(kernels->panel * bzdi_least(k, kernels->depth)) * sizeof(float);
+}
+
+/* All rows of C beside one panel of B. A block of the panel stays in the cache while the rows pass; one of bfloat16 is
+ * made float32 in work. */
+static void panel_product(const bzdi_kernels *kernels, const bzdi_tile_job *all, int64_t m, int32_t columns,
+                          float *work) {
+  const int64_t width = bzdi_round_up(columns, kernels->lanes);
+  const int64_t depth = m <= BZDI_TILE_MOST && !work ? all->k : kernels->depth;
   for (int64_t p = 0; p < all->k; p += depth) {
     bzdi_tile_job job = *all;
     const int last = all->k - p <= depth;
     job.k = last ? all->k - p : depth;
-    job.b = all->b + p * width;
+    job.b = work ? work : all->b + p * width;
+    if (work) kernels->widen(job.k * width, all->b16 + p * width, work);
     job.go_on = p > 0;
     if (!last) job.bias = NULL, job.silu = 0;
     for (int64_t i = 0; i < m;) {
@@ -111,20 +140,29 @@ static void panel_product(const bzdi_kernels *kernels, const bzdi_tile_job *all,
   }
 }
 
-void bzdi_packed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *packed,
-                      const float *bias, int silu, float *c, int64_t ldc) {
+void bzdi_packed_gemm(int precision, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const void *packed,
+                      const float *bias, int silu, float *c, int64_t ldc, void *work) {
   const bzdi_kernels *kernels = bzdi_kernels_pick();
-  for (int64_t j = 0; j < n; j += kernels->panel) {
+  const int64_t panel = kernels->panel;
+  for (int64_t j = 0; j < n;) {
     const bzdi_tile_job job = {.k = k,
                                .a = a,
                                .a_row = lda,
                                .a_column = 1,
-                               .b = packed + j * k,
+                               .b = precision == BZDI_BFLOAT16 ? NULL : (const float *)packed + j * k,
+                               .b16 = precision == BZDI_BFLOAT16 ? (const uint16_t *)packed + j * k : NULL,
                                .bias = bias ? bias + j : NULL,
                                .silu = silu,
                                .c = c + j,
                                .ldc = ldc};
-    panel_product(kernels, &job, m, (int32_t)bzdi_least(kernels->panel, n - j));
+    if (job.b16 && m == 1 && n - j >= panel) { /* memory is what a single row waits for */
+      const int32_t panels = n - j >= kernels->row_panels * panel ? kernels->row_panels : 1;
+      kernels->row16(&job, panels);
+      j += panels * panel;
+    } else {
+      panel_product(kernels, &job, m, (int32_t)bzdi_least(panel, n - j), job.b16 ? work : NULL);
+      j += panel;
+    }
   }
 }
 

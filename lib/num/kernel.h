@@ -23,6 +23,7 @@ typedef struct bzdi_tile_job {
   int silu, go_on;
   float *c;
   int64_t ldc;
+  const uint16_t *b16; /* of row16 in place of b */
 } bzdi_tile_job;
 
 typedef struct bzdi_kernels {
@@ -30,6 +31,9 @@ typedef struct bzdi_kernels {
   int32_t lanes, panel; /* floats in a vector; columns of a full panel */
   int64_t depth;        /* rows of a panel that the first-level cache holds beside A and C */
   void (*tile)(const bzdi_tile_job *job, int32_t rows, int32_t columns);
+  int32_t row_panels;                                      /* that row16 takes at once */
+  void (*row16)(const bzdi_tile_job *job, int32_t panels); /* one row by 1 or row_panels whole panels of bfloat16 */
+  void (*widen)(int64_t count, const uint16_t *from, float *to); /* bfloat16 to float32 */
   void (*bias_silu)(int64_t n, int64_t width, const float *bias, float *z, float *y);
   void (*multiply)(int64_t count, const float *x, float *y);
   void (*column_sums)(int64_t n, int64_t width, const float *x, float *out);

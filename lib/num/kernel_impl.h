@@ -153,6 +153,55 @@ static void tile(const bzdi_tile_job *job, int32_t rows, int32_t columns) {
   table[(columns + LANES - 1) / LANES - 1][rows - 1](job, columns);
 }
 
+/* ---- Weights in bfloat16 ------------------------------------------------------------------------------------- */
+
+typedef uint32_t vu __attribute__((vector_size(4 * LANES)));
+typedef uint16_t vh_loose __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
+
+static inline vf load16(const uint16_t *p) { return (vf)(__builtin_convertvector(*(const vh_loose *)p, vu) << 16); }
+
+static void widen(int64_t count, const uint16_t *from, float *to) {
+  for (; count >= LANES; count -= LANES, from += LANES, to += LANES) store(to, load16(from));
+}
+
+/* Eight sums, as many as hide the latency of one: a single panel has two to four. The chain of an element is a tile's.
+ */
+enum { ROW_PANELS = 8 / PANEL_VECTORS };
+
+INLINE void row16_sized(const bzdi_tile_job *job, const int panels) {
+  enum { PANEL = PANEL_VECTORS * LANES };
+  vf sum[ROW_PANELS * PANEL_VECTORS];
+  float sums[PANEL];
+#pragma GCC unroll 8
+  for (int v = 0; v < panels * PANEL_VECTORS; v++) sum[v] = (vf){0};
+  const uint16_t *b = job->b16;
+  const int64_t k = job->k;
+  for (int64_t p = 0; p < k; p++, b += PANEL) {
+    const vf x = splat(job->a[p]);
+#pragma GCC unroll 8
+    for (int v = 0; v < panels * PANEL_VECTORS; v++)
+      sum[v] += x * load16(b + v / PANEL_VECTORS * k * PANEL + v % PANEL_VECTORS * LANES);
+  }
+  bzdi_tile_job one = *job;
+#pragma GCC unroll 8
+  for (int q = 0; q < panels; q++) {
+#pragma GCC unroll 8
+    for (int v = 0; v < PANEL_VECTORS; v++) store(sums + v * LANES, sum[q * PANEL_VECTORS + v]);
+    one.c = job->c + q * PANEL;
+    if (job->bias) one.bias = job->bias + q * PANEL;
+    finish(&one, sums, 1, PANEL_VECTORS, PANEL);
+  }
+}
+
+static void row16(const bzdi_tile_job *job, int32_t panels) {
+  if (panels == ROW_PANELS)
+    row16_sized(job, ROW_PANELS);
+  else
+    row16_sized(job, 1);
+}
+
+/* ---- Element-wise passes -------------------------------------------------------------------------------------- */
+
 /* silu'(z), s = sigmoid(z) */
 static inline vf silu_slope(vf z, vf s) { return s * (splat(1.0f) + z * (splat(1.0f) - s)); }
 
@@ -287,6 +336,9 @@ const bzdi_kernels TABLE = {
     .panel = LANES * PANEL_VECTORS,
     .depth = DEPTH,
     .tile = tile,
+    .row_panels = ROW_PANELS,
+    .row16 = row16,
+    .widen = widen,
     .bias_silu = bias_silu,
     .multiply = multiply,
     .column_sums = column_sums,

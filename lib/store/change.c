@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What may be changed in a store that is to be written again: how its parameters are kept, its ancillary sections. */
 #include "base/alloc.h"
+#include "base/bf16.h"
 #include "base/error.h"
 #include "store/element.h"
 #include "store/layout.h"

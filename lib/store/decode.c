@@ -3,6 +3,7 @@
  * a lot are fetched on the caller's thread, and checksums are joined in order there, so that neither callbacks nor
  * texts ever meet a worker. */
 #include "base/alloc.h"
+#include "base/bf16.h"
 #include "base/error.h"
 #include "base/task.h"
 #include "store/element.h"

@@ -40,9 +40,4 @@ void bzdi_element_swap(int32_t type, void *data, uint64_t count);
 /* count numbers at from to float32, rounded to nearest; to may be from where the numbers have at most 4 bytes. */
 void bzdi_element_to_f32(int32_t type, const void *from, uint64_t count, float *to);
 
-/* bfloat16: the upper half of a float32. From it exactly; to it to nearest, ties to even, NaNs staying NaN with their
- * sign and upper bits. Any alignment. */
-void bzdi_bf16_to_f32(const void *from, uint64_t count, void *to);
-void bzdi_bf16_from_f32(const void *from, uint64_t count, void *to);
-
 #endif

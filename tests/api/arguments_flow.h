@@ -102,6 +102,12 @@ static void test_flow_facts(void) {
   s.y[info.parameters - 1] = INFINITY;
   BAD(BZD_E_NUMERIC, bzd_flow_set_parameters(s.flow, info.parameters, s.y));
   s.y[info.parameters - 1] = 0;
+  double error = 7;
+  BAD_HANDLE(bzd_flow, bzd_flow_set_precision(h, BZD_PRECISION_BFLOAT16, &error));
+  BAD(ARG, bzd_flow_set_precision(s.flow, -1, &error));
+  BAD(ARG, bzd_flow_set_precision(s.flow, 2, &error));
+  BAD(BZD_E_UNSUPPORTED, bzd_flow_set_precision(s.callback, BZD_PRECISION_FLOAT32, &error));
+  assert_true(error == 7);
 }
 
 static void test_flow_evaluate(void) {

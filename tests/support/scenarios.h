@@ -369,6 +369,7 @@ static inline bzd_status sc_walk_flow(world *w, int32_t kind) {
   TRY(bzd_flow_get_parameters(flow, info.parameters, weights));
   for (int64_t i = 0; i < info.parameters; i++) weights[i] *= 1.5f;
   TRY(bzd_flow_set_parameters(flow, info.parameters, weights));
+  TRY(bzd_flow_set_precision(flow, BZD_PRECISION_BFLOAT16, NULL));
   TRY(sc_evaluate(w, flow, SC_COND));
   return sc_sample(w, flow, BZD_SOLVER_AUTO, SC_N, SC_COND, 2);
 }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/bf16.h"
 #include "models.h"
 #include "store/element.h"
 #include "store_bytes.h"

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/bf16.h"
 #include "num/gemm.h"
 #include "num/kernel.h"
 #include "numbers.h"
@@ -87,42 +88,109 @@ static void test_same_bits_for_any_threads(void **state) {
 
 static double slow_silu(double z) { return z / (1 + exp(-z)); }
 
-/* K of several blocks and less than one. */
-static void packed_of_depth(int64_t k) {
-  enum { M = 101, N = 139 };
-  float *a = numbers_floats(1, M * k, 0, 1), *w = numbers_floats(2, N * k, 0, 0.2), *bias = numbers_floats(3, N, 0, 1);
-  float *packed = aligned_alloc(64, (bzdi_packed_floats(k, N) * sizeof(float) + 63) / 64 * 64);
-  static float c[M * N], row[N];
-  bzdi_pack(k, N, w, 1, k, packed); /* weights [out, in] */
+typedef struct packed_case {
+  int precision;
+  int64_t n, k;
+  float *weights, *bias; /* [n, k], and what bfloat16 makes of them */
+  void *packed, *work;
+} packed_case;
+
+static void multiply(const packed_case *p, int64_t m, const float *a, int silu, float *c) {
+  bzdi_packed_gemm(p->precision, m, p->n, p->k, a, p->k, p->packed, p->bias, silu, c, p->n, p->work);
+}
+
+/* K of several blocks and less than one, panels whole and not. */
+static void packed_of(int precision, int64_t n, int64_t k) {
+  enum { M = 29 };
+  float *a = numbers_floats(1, M * k, 0, 1), *c = calloc((size_t)(M * n), sizeof *c),
+        *part = calloc((size_t)(M * n), sizeof *c);
+  packed_case p = {precision, n, k, numbers_floats(2, n * k, 0, 0.2), numbers_floats(3, n, 0, 1), NULL, NULL};
+  p.packed = aligned_alloc(64, bzdi_packed_bytes(precision, k, n));
+  p.work = aligned_alloc(64, (bzdi_packed_work(precision, k) + 64) / 64 * 64);
+  bzdi_pack(precision, k, n, p.weights, 1, k, p.packed); /* weights [out, in] */
+  for (int64_t i = 0; precision == BZDI_BFLOAT16 && i < n * k; i++) {
+    uint16_t half;
+    bzdi_bf16_from_f32(&p.weights[i], 1, &half);
+    bzdi_bf16_to_f32(&half, 1, &p.weights[i]);
+  }
   for (int silu = 0; silu < 2; silu++) {
-    bzdi_packed_gemm(M, N, k, a, k, packed, bias, silu, c, N);
+    multiply(&p, M, a, silu, c);
     for (int64_t i = 0; i < M; i++)
-      for (int64_t j = 0; j < N; j++) {
-        double sum = (double)bias[j];
-        for (int64_t p = 0; p < k; p++) sum += (double)a[i * k + p] * (double)w[j * k + p];
-        assert_true(fabs((silu ? slow_silu(sum) : sum) - (double)c[i * N + j]) < 4e-7 * (double)k + 1e-5);
+      for (int64_t j = 0; j < n; j++) {
+        double sum = (double)p.bias[j];
+        for (int64_t q = 0; q < k; q++) sum += (double)a[i * k + q] * (double)p.weights[j * k + q];
+        assert_true(fabs((silu ? slow_silu(sum) : sum) - (double)c[i * n + j]) < 4e-7 * (double)k + 1e-5);
       }
     /* A row's bits do not depend on the rows beside it. */
     for (int64_t m = 1; m <= M; m++) {
-      static float part[M * N];
-      bzdi_packed_gemm(m, N, k, a, k, packed, bias, silu, part, N);
-      assert_memory_equal(part, c, sizeof(float) * (size_t)(m * N));
+      multiply(&p, m, a, silu, part);
+      assert_memory_equal(part, c, sizeof(float) * (size_t)(m * n));
     }
     for (int64_t i = 0; i < M; i++) {
-      bzdi_packed_gemm(1, N, k, a + i * k, k, packed, bias, silu, row, N);
-      assert_memory_equal(row, c + i * N, sizeof row);
+      multiply(&p, 1, a + i * k, silu, part);
+      assert_memory_equal(part, c + i * n, sizeof(float) * (size_t)n);
     }
   }
-  bzdi_packed_gemm(M, N, k, a, k, packed, NULL, 0, c, N);
-  check(M, N, k, a, k, 1, w, 1, k, c, N);
-  free(a), free(w), free(bias), free(packed);
+  /* What bfloat16 says is what float32 says of the rounded weights, to the bit. */
+  if (precision == BZDI_BFLOAT16) {
+    packed_case exact = p;
+    exact.precision = BZDI_FLOAT32;
+    exact.packed = aligned_alloc(64, bzdi_packed_bytes(BZDI_FLOAT32, k, n));
+    bzdi_pack(BZDI_FLOAT32, k, n, p.weights, 1, k, exact.packed);
+    multiply(&exact, M, a, 1, part);
+    assert_memory_equal(part, c, sizeof(float) * (size_t)(M * n));
+    assert_true(bzdi_packed_bytes(BZDI_BFLOAT16, k, n) <= bzdi_packed_bytes(BZDI_FLOAT32, k, n) / 2 + 64);
+    free(exact.packed);
+  }
+  bzdi_packed_gemm(precision, M, n, k, a, k, p.packed, NULL, 0, c, n, p.work);
+  check(M, n, k, a, k, 1, p.weights, 1, k, c, n);
+  free(a), free(c), free(part), free(p.weights), free(p.bias), free(p.packed), free(p.work);
 }
 
 static void test_packed(void **state) {
+  static const int64_t widths[] = {1, 16, 63, 64, 139, 256}, depths[] = {1, 57, 256, 601};
   (void)state;
-  packed_of_depth(57);
-  packed_of_depth(256);
-  packed_of_depth(601);
+  for (int precision = BZDI_FLOAT32; precision <= BZDI_BFLOAT16; precision++)
+    for (size_t n = 0; n < sizeof widths / sizeof *widths; n++)
+      for (size_t k = 0; k < sizeof depths / sizeof *depths; k++) packed_of(precision, widths[n], depths[k]);
+}
+
+/* One row by panels of bfloat16, in every table: the bits of a tile of what they are widened to. */
+static void test_every_row16(void **state) {
+  (void)state;
+  enum { K = 37 };
+  for (int32_t i = 0; bzdi_kernels_at(i); i++) {
+    const bzdi_kernels *kernels = bzdi_kernels_at(i);
+    const int64_t panel = kernels->panel, most = kernels->row_panels, count = most * panel * K;
+    float *a = numbers_floats(1, K, 0, 1), *b = numbers_floats(2, count, 0, 1),
+          *bias = numbers_floats(3, most * panel, 0, 1);
+    float *c = calloc((size_t)(most * panel + 1), sizeof *c), *tiles = calloc((size_t)(most * panel), sizeof *c);
+    uint16_t *b16 = calloc((size_t)count, sizeof *b16);
+    bzdi_bf16_from_f32(b, (uint64_t)count, b16);
+    kernels->widen(count, b16, b);
+    for (int64_t j = 0; j < count; j++) {
+      float slow;
+      bzdi_bf16_to_f32(&b16[j], 1, &slow);
+      assert_memory_equal(&slow, &b[j], sizeof slow);
+    }
+    for (int32_t panels = 1; panels <= most; panels += (int32_t)most - 1)
+      for (int silu = 0; silu < 2; silu++) {
+        bzdi_tile_job job = {
+            .k = K, .a = a, .a_row = K, .a_column = 1, .bias = silu ? bias : NULL, .silu = silu, .c = c, .b16 = b16};
+        c[panels * panel] = 77;
+        kernels->row16(&job, panels);
+        assert_true(c[panels * panel] == 77);
+        for (int32_t q = 0; q < panels; q++) {
+          bzdi_tile_job one = job;
+          one.b = b + q * panel * K;
+          if (silu) one.bias = bias + q * panel;
+          one.c = tiles + q * panel;
+          kernels->tile(&one, 1, (int32_t)panel);
+        }
+        assert_memory_equal(c, tiles, sizeof(float) * (size_t)(panels * panel));
+      }
+    free(a), free(b), free(bias), free(c), free(tiles), free(b16);
+  }
 }
 
 /* Every table this CPU runs, one tile of each size. */
@@ -141,7 +209,7 @@ static void test_every_table(void **state) {
         for (int j = 0; j < rows * K; j++) a[j] = (float)numbers_normal(&seed);
         for (int p = 0; p < K; p++)
           for (int j = 0; j < columns; j++) b[p * width + j] = (float)numbers_normal(&seed);
-        bzdi_tile_job job = {K, a, K, 1, b, NULL, 0, 0, c, 64};
+        bzdi_tile_job job = {K, a, K, 1, b, NULL, 0, 0, c, 64, NULL};
         kernels->tile(&job, rows, columns);
         check(rows, columns, K, a, K, 1, b, width, 1, c, 64);
         static float parts[6 * 64];
@@ -176,6 +244,7 @@ int main(void) {
                                      cmocka_unit_test(test_random_shapes),
                                      cmocka_unit_test(test_same_bits_for_any_threads),
                                      cmocka_unit_test(test_packed),
+                                     cmocka_unit_test(test_every_row16),
                                      cmocka_unit_test(test_every_table),
                                      cmocka_unit_test(test_description)};
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "models.h"
 #include "net/embed.h"
 #include "net/mlp.h"
+#include "num/gemm.h"
 
 enum { DIM = 3, COND = 2, HEADS = 2, WIDTH = 9, LAYERS = 2, FEATURES = 6, ROWS = 11 };
 
@@ -77,11 +78,12 @@ static void test_forward_and_infer(void **state) {
   assert_true(f.net->count <= 1024);
   for (int64_t i = 0; i < f.net->count; i++) weights[i] = (double)f.weights[i];
   float out[ROWS * HEADS * DIM], again[ROWS * HEADS * DIM];
+  assert_true(f.net->kind->infer_work(f.net, BZDI_FLOAT32, ROWS) <= f.net->kind->train_work(f.net, ROWS));
   void *work = aligned_alloc(64, (f.net->kind->train_work(f.net, ROWS) + 63) / 64 * 64);
-  float *packed = aligned_alloc(64, (f.net->kind->packed_floats(f.net) * 4 + 63) / 64 * 64);
+  void *packed = aligned_alloc(64, f.net->kind->packed_bytes(f.net, BZDI_FLOAT32));
   f.net->kind->forward(f.net, f.weights, &f.rows, out, work);
-  f.net->kind->pack(f.net, f.weights, packed);
-  f.net->kind->infer(f.net, packed, &f.rows, again, work);
+  f.net->kind->pack(f.net, BZDI_FLOAT32, f.weights, packed);
+  f.net->kind->infer(f.net, BZDI_FLOAT32, packed, &f.rows, again, work);
   for (int r = 0; r < ROWS; r++) {
     slow(&f, weights, r, exact);
     for (int j = 0; j < HEADS * DIM; j++) {
@@ -93,7 +95,7 @@ static void test_forward_and_infer(void **state) {
   for (int r = 0; r < ROWS; r++) {
     float one[HEADS * DIM];
     bzdi_rows row = {1, f.x + r * DIM, f.t + r, f.cond + r * COND, f.keep + r};
-    f.net->kind->infer(f.net, packed, &row, one, work);
+    f.net->kind->infer(f.net, BZDI_FLOAT32, packed, &row, one, work);
     SAME(one, again + r * HEADS * DIM, HEADS * DIM);
   }
   free(work), free(packed);

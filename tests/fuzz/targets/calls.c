@@ -214,7 +214,19 @@ static void evaluate_flow(machine *m) {
     done(m, bzd_flow_curve(flow, n, floats, floats + 512, NULL, 1, out));
 }
 
+static void precision(machine *m) {
+  bzd_flow *flow = take(m, FLOW);
+  const int32_t wanted = input_u8(&m->in) % 4;
+  double error;
+  if (wanted > BZD_PRECISION_BFLOAT16) m->bad = 1;
+  done(m, bzd_flow_set_precision(flow, wanted, &error));
+}
+
 static void parameters(machine *m) {
+  if (input_u8(&m->in) % 4 == 0) {
+    precision(m);
+    return;
+  }
   bzd_flow *flow = take(m, FLOW);
   bzd_flow_info info = flow_info(m, flow);
   int64_t count = input_u8(&m->in) % 8 ? info.parameters : info.parameters + 1;
