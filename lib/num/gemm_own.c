@@ -19,8 +19,10 @@ enum { BLOCK_FLOATS = 1 << 16 }; /* of A: 256 KiB */
 enum { SAME_LINES = 1024 };      /* rows so many floats apart share lines of the first-level cache (4 KiB a way) */
 
 size_t bzdi_packed_bytes(int precision, int64_t k, int64_t n) {
-  const int64_t size = precision == BZDI_BFLOAT16 ? sizeof(uint16_t) : sizeof(float);
-  return (size_t)bzdi_round_up(bzdi_round_up(n, bzdi_kernels_pick()->lanes) * k * size, 64);
+  const bzdi_kernels *kernels = bzdi_kernels_pick();
+  const int64_t bytes = precision == BZDI_BFLOAT16 ? bzdi_round_up(n, kernels->panel) * k * (int64_t)sizeof(uint16_t)
+                                                   : bzdi_round_up(n, kernels->lanes) * k * (int64_t)sizeof(float);
+  return (size_t)bzdi_round_up(bytes, 64);
 }
 
 /* A line of a panel: columns of it, zero up to width. Whole vectors by copies of constant size. */
@@ -83,19 +85,20 @@ static void pack_panels(const bzdi_kernels *kernels, int64_t k, int64_t n, const
   }
 }
 
-/* Once for each change of the weights: plain. */
+/* Panels of bfloat16, all of full width (kernel.h). Once for each change of the weights: plain. */
 static void pack16(const bzdi_kernels *kernels, int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_column,
-                   uint16_t *packed) {
-  for (int64_t j = 0; j < n; j += kernels->panel) {
-    const int64_t width = bzdi_least(kernels->panel, bzdi_round_up(n - j, kernels->lanes));
-    uint16_t *out = packed + j * k;
+                   uint32_t *packed) {
+  const int64_t lanes = kernels->lanes;
+  for (int64_t j = 0; j < n; j += kernels->panel)
     for (int64_t p = 0; p < k; p++)
-      for (int64_t q = 0; q < width; q++, out++)
-        if (j + q < n)
-          bzdi_bf16_from_f32(b + p * b_row + (j + q) * b_column, 1, out);
-        else
-          *out = 0;
-  }
+      for (int64_t q = j; q < j + kernels->panel; q += 2 * lanes)
+        for (int64_t lane = 0; lane < lanes; lane++) {
+          const int64_t column[2] = {q + lane, q + lanes + lane};
+          uint16_t half[2] = {0, 0};
+          for (int h = 0; h < 2; h++)
+            if (column[h] < n) bzdi_bf16_from_f32(b + p * b_row + column[h] * b_column, 1, &half[h]);
+          *packed++ = half[0] | (uint32_t)half[1] << 16;
+        }
 }
 
 void bzdi_pack(int precision, int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_column, void *packed) {
@@ -121,13 +124,13 @@ size_t bzdi_packed_work(int precision, int64_t k) {
 static void panel_product(const bzdi_kernels *kernels, const bzdi_tile_job *all, int64_t m, int32_t columns,
                           float *work) {
   const int64_t width = bzdi_round_up(columns, kernels->lanes);
-  const int64_t depth = m <= BZDI_TILE_MOST && !work ? all->k : kernels->depth;
+  const int64_t depth = m <= BZDI_TILE_MOST && !all->b16 ? all->k : kernels->depth;
   for (int64_t p = 0; p < all->k; p += depth) {
     bzdi_tile_job job = *all;
     const int last = all->k - p <= depth;
     job.k = last ? all->k - p : depth;
-    job.b = work ? work : all->b + p * width;
-    if (work) kernels->widen(job.k * width, all->b16 + p * width, work);
+    job.b = all->b16 ? work : all->b + p * width;
+    if (all->b16) kernels->widen(job.k, width, all->b16 + p * (kernels->panel / 2), work);
     job.go_on = p > 0;
     if (!last) job.bias = NULL, job.silu = 0;
     for (int64_t i = 0; i < m;) {
@@ -144,24 +147,21 @@ void bzdi_packed_gemm(int precision, int64_t m, int64_t n, int64_t k, const floa
                       const float *bias, int silu, float *c, int64_t ldc, void *work) {
   const bzdi_kernels *kernels = bzdi_kernels_pick();
   const int64_t panel = kernels->panel;
-  for (int64_t j = 0; j < n;) {
-    const bzdi_tile_job job = {.k = k,
-                               .a = a,
-                               .a_row = lda,
-                               .a_column = 1,
-                               .b = precision == BZDI_BFLOAT16 ? NULL : (const float *)packed + j * k,
-                               .b16 = precision == BZDI_BFLOAT16 ? (const uint16_t *)packed + j * k : NULL,
-                               .bias = bias ? bias + j : NULL,
-                               .silu = silu,
-                               .c = c + j,
-                               .ldc = ldc};
-    if (job.b16 && m == 1 && n - j >= panel) { /* memory is what a single row waits for */
-      const int32_t panels = n - j >= kernels->row_panels * panel ? kernels->row_panels : 1;
-      kernels->row16(&job, panels);
-      j += panels * panel;
+  bzdi_tile_job job = {.k = k, .a = a, .a_row = lda, .a_column = 1, .silu = silu, .ldc = ldc};
+  for (int64_t j = 0, columns; j < n; j += columns) {
+    job.bias = bias ? bias + j : NULL;
+    job.c = c + j;
+    if (precision == BZDI_BFLOAT16)
+      job.b16 = (const uint32_t *)packed + j / 2 * k;
+    else
+      job.b = (const float *)packed + j * k;
+    if (job.b16 && m == 1) { /* memory is what a single row waits for */
+      const int32_t panels = n - j > panel * (kernels->row_panels - 1) ? kernels->row_panels : 1;
+      columns = bzdi_least(panels * panel, n - j);
+      kernels->row16(&job, panels, (int32_t)columns);
     } else {
-      panel_product(kernels, &job, m, (int32_t)bzdi_least(panel, n - j), job.b16 ? work : NULL);
-      j += panel;
+      columns = bzdi_least(panel, n - j);
+      panel_product(kernels, &job, m, (int32_t)columns, work);
     }
   }
 }

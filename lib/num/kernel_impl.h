@@ -155,49 +155,63 @@ static void tile(const bzdi_tile_job *job, int32_t rows, int32_t columns) {
 
 /* ---- Weights in bfloat16 ------------------------------------------------------------------------------------- */
 
+/* A word holds a lane of two vectors, so that either is one operation away: the lower half shifted up, the upper one
+ * with the rest cleared. */
 typedef uint32_t vu __attribute__((vector_size(4 * LANES)));
-typedef uint16_t vh_loose __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
+typedef uint32_t vu_loose __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
-static inline vf load16(const uint16_t *p) { return (vf)(__builtin_convertvector(*(const vh_loose *)p, vu) << 16); }
+static inline vf lower(vu pair) { return (vf)(pair << 16); }
+static inline vf upper(vu pair) { return (vf)(pair & ((vu){0} + 0xFFFF0000u)); }
 
-static void widen(int64_t count, const uint16_t *from, float *to) {
-  for (; count >= LANES; count -= LANES, from += LANES, to += LANES) store(to, load16(from));
+static void widen(int64_t k, int64_t width, const uint32_t *from, float *to) {
+  for (int64_t p = 0; p < k; p++, from += PANEL_VECTORS / 2 * LANES, to += width)
+    for (int64_t q = 0; q < width; q += 2 * LANES) {
+      const vu pair = *(const vu_loose *)(from + q / 2);
+      store(to + q, lower(pair));
+      if (q + LANES < width) store(to + q + LANES, upper(pair));
+    }
 }
 
 /* Eight sums, as many as hide the latency of one: a single panel has two to four. The chain of an element is a tile's.
  */
-enum { ROW_PANELS = 8 / PANEL_VECTORS };
+enum { PAIRS = PANEL_VECTORS / 2, ROW_PANELS = 8 / PANEL_VECTORS, PANEL = PANEL_VECTORS * LANES };
 
-INLINE void row16_sized(const bzdi_tile_job *job, const int panels) {
-  enum { PANEL = PANEL_VECTORS * LANES };
+INLINE void row16_sized(const bzdi_tile_job *job, const int panels, int32_t columns) {
   vf sum[ROW_PANELS * PANEL_VECTORS];
   float sums[PANEL];
 #pragma GCC unroll 8
   for (int v = 0; v < panels * PANEL_VECTORS; v++) sum[v] = (vf){0};
-  const uint16_t *b = job->b16;
-  const int64_t k = job->k;
-  for (int64_t p = 0; p < k; p++, b += PANEL) {
-    const vf x = splat(job->a[p]);
-#pragma GCC unroll 8
-    for (int v = 0; v < panels * PANEL_VECTORS; v++)
-      sum[v] += x * load16(b + v / PANEL_VECTORS * k * PANEL + v % PANEL_VECTORS * LANES);
+  const uint32_t *b = job->b16;
+  const float *a = job->a;
+  const int64_t k = job->k, next = k * (PANEL / 2);
+  for (int64_t p = 0; p < k; p++, b += PANEL / 2) {
+    const vf x = splat(a[p]);
+#pragma GCC unroll 4
+    for (int q = 0; q < panels; q++)
+#pragma GCC unroll 2
+      for (int v = 0; v < PAIRS; v++) {
+        const vu pair = *(const vu_loose *)(b + q * next + v * LANES);
+        sum[q * PANEL_VECTORS + 2 * v] += x * lower(pair);
+        sum[q * PANEL_VECTORS + 2 * v + 1] += x * upper(pair);
+      }
   }
   bzdi_tile_job one = *job;
-#pragma GCC unroll 8
-  for (int q = 0; q < panels; q++) {
-#pragma GCC unroll 8
+#pragma GCC unroll 4
+  for (int q = 0; q < panels; q++, columns -= PANEL) {
+#pragma GCC unroll 4
     for (int v = 0; v < PANEL_VECTORS; v++) store(sums + v * LANES, sum[q * PANEL_VECTORS + v]);
     one.c = job->c + q * PANEL;
     if (job->bias) one.bias = job->bias + q * PANEL;
-    finish(&one, sums, 1, PANEL_VECTORS, PANEL);
+    const int32_t here = columns < PANEL ? columns : PANEL;
+    finish(&one, sums, 1, (here + LANES - 1) / LANES, here);
   }
 }
 
-static void row16(const bzdi_tile_job *job, int32_t panels) {
+static void row16(const bzdi_tile_job *job, int32_t panels, int32_t columns) {
   if (panels == ROW_PANELS)
-    row16_sized(job, ROW_PANELS);
+    row16_sized(job, ROW_PANELS, columns);
   else
-    row16_sized(job, 1);
+    row16_sized(job, 1, columns);
 }
 
 /* ---- Element-wise passes -------------------------------------------------------------------------------------- */

@@ -299,10 +299,10 @@ static void test_metadata_and_parameters(void **state) {
 /* bfloat16 says what float32 says of weights rounded by hand, whatever the threads and the rows beside; float32 comes
  * back to the bit; what is saved and copied does not notice. */
 static void test_precision(void **state) {
-  enum { ROWS = 70, WIDE = 12, MOST = 8192 };
+  enum { ROWS = 70, WIDE = 12, MOST = 16384 };
   (void)state;
   for (int32_t kind = BZD_FLOW_VELOCITY; kind <= BZD_FLOW_ENDPOINT; kind++) {
-    bzd_flow *flow = make_flow(NULL, kind, 3, WIDE, 0, 40, 5), *rounded = make_flow(NULL, kind, 3, WIDE, 0, 40, 5),
+    bzd_flow *flow = make_flow(NULL, kind, 3, WIDE, 0, 64, 5), *rounded = make_flow(NULL, kind, 3, WIDE, 0, 64, 5),
              *copy;
     static float w[MOST], before[ROWS * WIDE], x[ROWS * WIDE], y[ROWS * WIDE], z[ROWS * WIDE], t[ROWS], kept[MOST];
     bzd_flow_info info = {.struct_size = sizeof info}, half = {.struct_size = sizeof half};
@@ -316,7 +316,7 @@ static void test_precision(void **state) {
     double error = -1, mean = 0, size = 0;
     OK(bzd_flow_set_precision(flow, BZD_PRECISION_BFLOAT16, &error));
     OK(bzd_flow_get_info(flow, &half));
-    assert_true(half.packed_bytes < info.packed_bytes * 6 / 10);
+    assert_true(half.packed_bytes < info.packed_bytes * 3 / 4); /* narrow outputs are padded */
     OK(bzd_flow_get_parameters(flow, info.parameters, kept));
     assert_memory_equal(kept, w, (size_t)info.parameters * sizeof *w);
     OK(bzd_flow_velocity(flow, ROWS, x, t, NULL, 1.0, y));
