@@ -155,10 +155,10 @@ void bzdi_packed_gemm(int precision, int64_t m, int64_t n, int64_t k, const floa
       job.b16 = (const uint32_t *)packed + j / 2 * k;
     else
       job.b = (const float *)packed + j * k;
-    if (job.b16 && m == 1) { /* memory is what a single row waits for */
-      const int32_t panels = n - j > panel * (kernels->row_panels - 1) ? kernels->row_panels : 1;
-      columns = bzdi_least(panels * panel, n - j);
-      kernels->row16(&job, panels, (int32_t)columns);
+    const int64_t most = kernels->row_panels * panel;
+    if (m == 1 && (job.b16 || n - j >= most)) {
+      columns = bzdi_least(n - j > most - panel ? most : panel, n - j);
+      kernels->row(&job, columns > panel ? kernels->row_panels : 1, (int32_t)columns);
     } else {
       columns = bzdi_least(panel, n - j);
       panel_product(kernels, &job, m, (int32_t)columns, work);

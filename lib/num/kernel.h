@@ -23,7 +23,7 @@ typedef struct bzdi_tile_job {
   int silu, go_on;
   float *c;
   int64_t ldc;
-  const uint32_t *b16; /* of row16 in place of b: [k][panel / 2], word i of a pair of vectors holds lane i of both */
+  const uint32_t *b16; /* in place of b: [k][panel / 2], word i of a pair of vectors holds lane i of both */
 } bzdi_tile_job;
 
 typedef struct bzdi_kernels {
@@ -31,9 +31,10 @@ typedef struct bzdi_kernels {
   int32_t lanes, panel; /* floats in a vector; columns of a full panel */
   int64_t depth;        /* rows of a panel that the first-level cache holds beside A and C */
   void (*tile)(const bzdi_tile_job *job, int32_t rows, int32_t columns);
-  int32_t row_panels; /* that row16 takes at once */
-  /* One row by 1 or row_panels panels of bfloat16, one after another, the last of them perhaps not whole. */
-  void (*row16)(const bzdi_tile_job *job, int32_t panels, int32_t columns);
+  int32_t row_panels; /* that row takes at once */
+  /* One row by panels one after another: row_panels whole ones of float32; of bfloat16 1 or row_panels, the last of
+   * them perhaps not whole. */
+  void (*row)(const bzdi_tile_job *job, int32_t panels, int32_t columns);
   /* Lines of one panel of bfloat16 as float32, width of them, whole vectors: [k][width]. */
   void (*widen)(int64_t k, int64_t width, const uint32_t *from, float *to);
   void (*bias_silu)(int64_t n, int64_t width, const float *bias, float *z, float *y);

@@ -172,27 +172,31 @@ static void widen(int64_t k, int64_t width, const uint32_t *from, float *to) {
     }
 }
 
-/* Eight sums, as many as hide the latency of one: a single panel has two to four. The chain of an element is a tile's.
- */
+/* ---- One row -------------------------------------------------------------------------------------------------- */
+
+/* Eight sums, as many as hide the latency of one: a single panel has two to four. Memory, which is what a single row
+ * waits for, is asked for in as many places. The chain of an element is a tile's. */
 enum { PAIRS = PANEL_VECTORS / 2, ROW_PANELS = 8 / PANEL_VECTORS, PANEL = PANEL_VECTORS * LANES };
 
-INLINE void row16_sized(const bzdi_tile_job *job, const int panels, int32_t columns) {
+INLINE void row_sized(const bzdi_tile_job *job, const int half, const int panels, int32_t columns) {
   vf sum[ROW_PANELS * PANEL_VECTORS];
   float sums[PANEL];
 #pragma GCC unroll 8
   for (int v = 0; v < panels * PANEL_VECTORS; v++) sum[v] = (vf){0};
-  const uint32_t *b = job->b16;
-  const float *a = job->a;
-  const int64_t k = job->k, next = k * (PANEL / 2);
-  for (int64_t p = 0; p < k; p++, b += PANEL / 2) {
+  const float *a = job->a, *b = job->b;
+  const uint32_t *b16 = job->b16;
+  const int64_t k = job->k, next = k * PANEL; /* floats from one panel to the next */
+  for (int64_t p = 0; p < k; p++, b16 += half ? PANEL / 2 : 0, b += half ? 0 : PANEL) {
     const vf x = splat(a[p]);
 #pragma GCC unroll 4
     for (int q = 0; q < panels; q++)
 #pragma GCC unroll 2
       for (int v = 0; v < PAIRS; v++) {
-        const vu pair = *(const vu_loose *)(b + q * next + v * LANES);
-        sum[q * PANEL_VECTORS + 2 * v] += x * lower(pair);
-        sum[q * PANEL_VECTORS + 2 * v + 1] += x * upper(pair);
+        vu pair = {0};
+        if (half) pair = *(const vu_loose *)(b16 + q * (next / 2) + v * LANES);
+        const float *at = b + q * next + 2 * v * LANES;
+        sum[q * PANEL_VECTORS + 2 * v] += x * (half ? lower(pair) : load(at));
+        sum[q * PANEL_VECTORS + 2 * v + 1] += x * (half ? upper(pair) : load(at + LANES));
       }
   }
   bzdi_tile_job one = *job;
@@ -207,11 +211,13 @@ INLINE void row16_sized(const bzdi_tile_job *job, const int panels, int32_t colu
   }
 }
 
-static void row16(const bzdi_tile_job *job, int32_t panels, int32_t columns) {
-  if (panels == ROW_PANELS)
-    row16_sized(job, ROW_PANELS, columns);
+static void row(const bzdi_tile_job *job, int32_t panels, int32_t columns) {
+  if (!job->b16)
+    row_sized(job, 0, ROW_PANELS, columns);
+  else if (panels == ROW_PANELS)
+    row_sized(job, 1, ROW_PANELS, columns);
   else
-    row16_sized(job, 1, columns);
+    row_sized(job, 1, 1, columns);
 }
 
 /* ---- Element-wise passes -------------------------------------------------------------------------------------- */
@@ -351,7 +357,7 @@ const bzdi_kernels TABLE = {
     .depth = DEPTH,
     .tile = tile,
     .row_panels = ROW_PANELS,
-    .row16 = row16,
+    .row = row,
     .widen = widen,
     .bias_silu = bias_silu,
     .multiply = multiply,
