@@ -239,8 +239,10 @@ static void pack(const bzdi_net *net, int precision, const float *weights, void 
   }
 }
 
-/* The embedded input, two layers in turn, and what the products need. */
+/* The embedded input, two layers in turn, and what the products need. Rows of activations whole 4 KiB apart would fall
+ * on the same lines of the first-level cache. */
 typedef struct infer_room {
+  int64_t line; /* floats from one row of y to the next */
   float *x, *y[2];
   void *work;
 } infer_room;
@@ -249,7 +251,8 @@ static size_t carve_infer(const bzdi_mlp *mlp, int precision, int64_t n, void *b
   bzdi_arena arena = {base, 0};
   const int64_t deepest = mlp->input > mlp->width ? mlp->input : mlp->width;
   room->x = bzdi_arena_take(&arena, (size_t)(n * mlp->input), sizeof(float));
-  for (int i = 0; i < 2; i++) room->y[i] = bzdi_arena_take(&arena, (size_t)(n * mlp->width), sizeof(float));
+  room->line = mlp->width + (mlp->width % 1024 == 0 ? 16 : 0);
+  for (int i = 0; i < 2; i++) room->y[i] = bzdi_arena_take(&arena, (size_t)(n * room->line), sizeof(float));
   room->work = bzdi_arena_take(&arena, bzdi_packed_work(precision, deepest), 1);
   return arena.used;
 }
@@ -267,12 +270,15 @@ static void infer(const bzdi_net *net, int precision, const void *packed, const 
   bzdi_embed(rows, net->dim, net->cond_dim, mlp->time_features / 2, mlp->frequencies, room.x, mlp->input);
   const float *x = room.x;
   const char *at = packed;
+  int64_t x_line = mlp->input;
   for (int32_t l = 0; l <= mlp->layers; l++) {
     const int64_t in = layer_in(mlp, l), width = layer_out(mlp, l);
     const char *layer_bias = at + weight_bytes(mlp, precision, l);
     float *y = l == mlp->layers ? out : room.y[l & 1];
-    bzdi_packed_gemm(precision, rows->n, width, in, x, in, at, (const float *)(const void *)layer_bias, l < mlp->layers,
-                     y, width, room.work);
+    const int64_t y_line = l == mlp->layers ? width : room.line;
+    bzdi_packed_gemm(precision, rows->n, width, in, x, x_line, at, (const float *)(const void *)layer_bias,
+                     l < mlp->layers, y, y_line, room.work);
+    x_line = y_line;
     at = layer_bias + bias_bytes(mlp, l);
     x = y;
   }
