@@ -35,7 +35,9 @@ static void run_block(void *arg, int64_t i, int32_t slot) {
 bzd_status bzdi_blocks_run(const bzdi_blocks *blocks) {
   if (blocks->n == 0) return BZD_OK;
   int serial = blocks->field->serial;
-  job j = {.blocks = blocks, .rows = serial ? SERIAL_ROWS : bzdi_field_block(blocks->field), .status = BZD_OK};
+  job j = {.blocks = blocks,
+           .rows = serial ? SERIAL_ROWS : bzdi_field_block(blocks->field, blocks->context, blocks->n),
+           .status = BZD_OK};
   if (j.rows > blocks->n) j.rows = blocks->n;
   bzdi_arena size = {0};
   bzdi_arena_take(&size, (size_t)j.rows, sizeof(int64_t));

@@ -25,7 +25,8 @@ struct bzdi_field {
   bzd_status (*velocity)(const bzdi_field *field, const bzdi_eval *eval, float *v, void *work);
 };
 
-/* Rows of one block of work: fixed by the field alone, so that the split never depends on threads. */
-int64_t bzdi_field_block(const bzdi_field *field);
+/* Rows of one block of work when n are to be done: never fewer for more rows. The split may depend on the threads,
+ * because a row's bits do not depend on those beside it. */
+int64_t bzdi_field_block(const bzdi_field *field, const bzd_context *context, int64_t n);
 
 #endif

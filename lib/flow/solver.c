@@ -189,7 +189,7 @@ static bzd_status hold(const bzd_context *context, bzdi_cache *cache, size_t wor
 
 bzd_status bzdi_solve_reserve(const bzd_context *context, bzdi_cache *cache, const bzdi_field *field, int32_t solver,
                               int64_t n) {
-  int64_t rows = bzdi_field_block(field) < n ? bzdi_field_block(field) : n;
+  const int64_t most = bzdi_field_block(field, context, n), rows = most < n ? most : n;
   size_t work = solver == BZDI_SOLVER_DOPRI5 ? bzdi_dopri5_work(field, rows) : bzdi_fixed_work(field, rows);
   return hold(context, cache, work, field->serial);
 }
@@ -199,7 +199,7 @@ bzd_status bzdi_solve_flow_reserve(const bzd_flow *flow, int32_t solver, int64_t
   bzdi_flow_field(flow, 1, &field);
   bzdi_cache *cache = &((bzd_flow *)(uintptr_t)flow)->cache;
   if (solver != BZDI_SOLVER_CONTROL) return bzdi_solve_reserve(flow->handle.context, cache, &field, solver, n);
-  int64_t rows = bzdi_field_block(&field) < n ? bzdi_field_block(&field) : n;
+  const int64_t most = bzdi_field_block(&field, flow->handle.context, n), rows = most < n ? most : n;
   return hold(flow->handle.context, cache, bzdi_control_work(flow, 1, rows, 0), 0);
 }
 
@@ -215,7 +215,7 @@ bzd_status bzdi_solve_field(const bzd_context *context, bzdi_cache *cache, const
                      .out = out,
                      .states = states,
                      .time_major = time_major},
-           .rows = bzdi_field_block(field)};
+           .rows = bzdi_field_block(field, context, n)};
   if (j.rows > n) j.rows = n > 0 ? n : 1;
   int adaptive = solve->solver == BZDI_SOLVER_DOPRI5;
   if (solve->grid && solve->nodes > 0)
@@ -244,7 +244,7 @@ bzd_status bzdi_solve_control(const bzd_flow *flow, double guidance, const bzdi_
                      .out = out,
                      .states = states,
                      .time_major = time_major},
-           .rows = bzdi_field_block(&field),
+           .rows = bzdi_field_block(&field, flow->handle.context, n),
            .run = bzdi_control_run};
   if (j.rows > n) j.rows = n > 0 ? n : 1;
   bzdi_cache *cache = &((bzd_flow *)(uintptr_t)flow)->cache; /* a workspace is no change a reader can see */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A flow evaluated: all heads of a network, its first head as a velocity field, the caller's function as one. */
 #include "base/error.h"
+#include "base/task.h"
 #include "flow/flow.h"
 
 #include <math.h>
@@ -9,9 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Rows of a block: activations of two layers of 48 rows stay in a core's cache up to a width of about 2000, and a
- * weight is read once for 8 tiles of 6 rows. The host's code gets as many rows at once as memory reasonably allows. */
-int64_t bzdi_field_block(const bzdi_field *field) { return field->serial ? 4096 : 48; }
+/* A weight is read once for all rows of a block, and every thread shall have some. */
+int64_t bzdi_field_block(const bzdi_field *field, const bzd_context *context, int64_t n) {
+  enum { LEAST = 48, MOST = 258, TILE = 6 };
+  if (field->serial) return 4096; /* the host's code gets as many at once as memory reasonably allows */
+  const int64_t slots = bzdi_slots(context), rows = ((n + slots - 1) / slots + TILE - 1) / TILE * TILE;
+  return rows < LEAST ? LEAST : rows > MOST ? MOST : rows;
+}
 
 /* ---- Networks ------------------------------------------------------------------------------------------------ */
 

@@ -119,34 +119,37 @@ size_t bzdi_packed_work(int precision, int64_t k) {
   return precision == BZDI_FLOAT32 ? 0 : (size_t)(kernels->panel * bzdi_least(k, kernels->depth)) * sizeof(float);
 }
 
-/* All rows of C beside one panel of B. A block of the panel stays in the cache while the rows pass; one of bfloat16 is
- * made float32 in work. */
-static void panel_product(const bzdi_kernels *kernels, const bzdi_tile_job *all, int64_t m, int32_t columns,
+/* All rows of C beside a strip of B: for each block of K panel by panel, so that A's block stays in the second level of
+ * the cache and the panel's in the first while the rows pass. One of bfloat16 is made float32 in work. */
+static void strip_product(const bzdi_kernels *kernels, const bzdi_tile_job *all, int64_t m, int64_t columns,
                           float *work) {
-  const int64_t width = bzdi_round_up(columns, kernels->lanes);
-  const int64_t depth = m <= BZDI_TILE_MOST && !all->b16 ? all->k : kernels->depth;
-  for (int64_t p = 0; p < all->k; p += depth) {
-    bzdi_tile_job job = *all;
-    const int last = all->k - p <= depth;
-    job.k = last ? all->k - p : depth;
-    job.b = all->b16 ? work : all->b + p * width;
-    if (all->b16) kernels->widen(job.k, width, all->b16 + p * (kernels->panel / 2), work);
-    job.go_on = p > 0;
-    if (!last) job.bias = NULL, job.silu = 0;
-    for (int64_t i = 0; i < m;) {
-      const int32_t rows = tile_rows(m - i);
-      job.a = all->a + i * all->a_row + p;
-      job.c = all->c + i * all->ldc;
-      kernels->tile(&job, rows, columns);
-      i += rows;
+  const int64_t panel = kernels->panel, k = all->k;
+  const int64_t depth = m <= BZDI_TILE_MOST && !all->b16 ? k : kernels->depth;
+  for (int64_t p = 0; p < k; p += depth)
+    for (int64_t q = 0; q < columns; q += panel) {
+      bzdi_tile_job job = *all;
+      const int64_t here = bzdi_least(panel, columns - q), width = bzdi_round_up(here, kernels->lanes);
+      const int last = k - p <= depth;
+      job.k = last ? k - p : depth;
+      job.b = all->b16 ? work : all->b + q * k + p * width;
+      if (all->b16) kernels->widen(job.k, width, all->b16 + (q * k + p * panel) / 2, work);
+      job.go_on = p > 0;
+      job.bias = last && all->bias ? all->bias + q : NULL;
+      job.silu = last && all->silu;
+      for (int64_t i = 0; i < m;) {
+        const int32_t rows = tile_rows(m - i);
+        job.a = all->a + i * all->a_row + p;
+        job.c = all->c + i * all->ldc + q;
+        kernels->tile(&job, rows, (int32_t)here);
+        i += rows;
+      }
     }
-  }
 }
 
 void bzdi_packed_gemm(int precision, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const void *packed,
                       const float *bias, int silu, float *c, int64_t ldc, void *work) {
   const bzdi_kernels *kernels = bzdi_kernels_pick();
-  const int64_t panel = kernels->panel;
+  const int64_t panel = kernels->panel, most = kernels->row_panels * panel;
   bzdi_tile_job job = {.k = k, .a = a, .a_row = lda, .a_column = 1, .silu = silu, .ldc = ldc};
   for (int64_t j = 0, columns; j < n; j += columns) {
     job.bias = bias ? bias + j : NULL;
@@ -155,13 +158,12 @@ void bzdi_packed_gemm(int precision, int64_t m, int64_t n, int64_t k, const floa
       job.b16 = (const uint32_t *)packed + j / 2 * k;
     else
       job.b = (const float *)packed + j * k;
-    const int64_t most = kernels->row_panels * panel;
     if (m == 1 && (job.b16 || n - j >= most)) {
       columns = bzdi_least(n - j > most - panel ? most : panel, n - j);
       kernels->row(&job, columns > panel ? kernels->row_panels : 1, (int32_t)columns);
     } else {
-      columns = bzdi_least(panel, n - j);
-      panel_product(kernels, &job, m, (int32_t)columns, work);
+      columns = bzdi_least(STRIP, n - j);
+      strip_product(kernels, &job, m, columns, work);
     }
   }
 }
