@@ -11,10 +11,12 @@
 #include <string.h>
 
 enum {
-  WIDTH = 64, /* columns (coordinates of one or several samples) done together */
-  RUN = 32,   /* nodes gathered together */
+  GATHER = 256, /* columns (coordinates of several samples) gathered together, of RUN nodes */
+  RUN = 8,
+  LANES = 16, /* columns are done in multiples of it: the widest vectors */
   INNER = BZDI_MAX_DEGREE - 1,
-  BLOCK = 1 << 16 /* states that one task takes */
+  SUMS = INNER * GATHER, /* as many columns of one sample at a time as they have room for */
+  BLOCK = 1 << 16        /* states that one task takes */
 };
 
 /* The states seen as [nodes] x [n dim] columns, column c = sample c / dim, coordinate c % dim. */
@@ -57,80 +59,61 @@ static void scatter(const product *p, int32_t i, int64_t first, int64_t width, c
   }
 }
 
-/* sum[i][0..] += sum_k g[i][k] x[k][0..] for `rows` control points, 1..4 (a constant where this is inlined), with as
- * many columns as a vector has lanes. */
-#define ADD(name, number, vector, load)                                                                                \
+/* Vectors of the width that the instruction set has: GCC keeps wider ones on the stack. */
+typedef float f4 __attribute__((vector_size(16), aligned(4), may_alias));
+typedef float f8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float f16 __attribute__((vector_size(64), aligned(4), may_alias));
+typedef double d4 __attribute__((vector_size(32), aligned(8), may_alias));
+typedef double d8 __attribute__((vector_size(64), aligned(8), may_alias));
+
+/* sum[i width + 0..width-1] += sum_k g[i][k] x[k][0..width-1] for `rows` control points, 1..4 (a constant where this is
+ * inlined), one node after the other: memory is read as it lies, the sums stay in the cache. Then all control points.
+ */
+#define ADD(name, number, vector, narrow)                                                                              \
   static inline __attribute__((always_inline)) void name(int rows, int32_t nodes, int32_t count, const number *g,      \
-                                                         const float *x, int64_t stride, number *sum) {                \
-    vector s0, s1 = {0}, s2 = {0}, s3 = {0};                                                                           \
-    memcpy(&s0, sum, sizeof s0);                                                                                       \
-    if (rows > 1) memcpy(&s1, sum + WIDTH, sizeof s1);                                                                 \
-    if (rows > 2) memcpy(&s2, sum + 2 * WIDTH, sizeof s2);                                                             \
-    if (rows > 3) memcpy(&s3, sum + 3 * WIDTH, sizeof s3);                                                             \
-    for (int32_t k = 0; k < count; k++) {                                                                              \
-      vector v;                                                                                                        \
-      load(v, x + k * stride);                                                                                         \
-      s0 += g[k] * v;                                                                                                  \
-      if (rows > 1) s1 += g[nodes + k] * v;                                                                            \
-      if (rows > 2) s2 += g[2 * nodes + k] * v;                                                                        \
-      if (rows > 3) s3 += g[3 * nodes + k] * v;                                                                        \
-    }                                                                                                                  \
-    memcpy(sum, &s0, sizeof s0);                                                                                       \
-    if (rows > 1) memcpy(sum + WIDTH, &s1, sizeof s1);                                                                 \
-    if (rows > 2) memcpy(sum + 2 * WIDTH, &s2, sizeof s2);                                                             \
-    if (rows > 3) memcpy(sum + 3 * WIDTH, &s3, sizeof s3);                                                             \
-  }                                                                                                                    \
-  /* All control points, all columns. */                                                                               \
-  static inline __attribute__((always_inline)) void name##_all(                                                        \
-      int32_t inner, int32_t nodes, int32_t count, const number *g, const float *x, int64_t stride, number *sum) {     \
+                                                         const float *x, int64_t stride, int64_t width, number *sum) { \
     const int64_t lanes = sizeof(vector) / sizeof(number);                                                             \
-    for (int64_t j = 0; j < WIDTH; j += lanes) {                                                                       \
-      const number *row = g;                                                                                           \
-      number *to = sum + j;                                                                                            \
-      int32_t left = inner;                                                                                            \
-      for (; left >= 4; left -= 4, row += 4 * (int64_t)nodes, to += 4 * WIDTH)                                         \
-        name(4, nodes, count, row, x + j, stride, to);                                                                 \
-      if (left == 3) name(3, nodes, count, row, x + j, stride, to);                                                    \
-      if (left == 2) name(2, nodes, count, row, x + j, stride, to);                                                    \
-      if (left == 1) name(1, nodes, count, row, x + j, stride, to);                                                    \
-    }                                                                                                                  \
+    for (int32_t k = 0; k < count; k++, x += stride)                                                                   \
+      for (int64_t j = 0; j < width; j += lanes) {                                                                     \
+        const vector v = __builtin_convertvector(*(const narrow *)(x + j), vector);                                    \
+        *(vector *)(sum + j) += g[k] * v;                                                                              \
+        if (rows > 1) *(vector *)(sum + width + j) += g[nodes + k] * v;                                                \
+        if (rows > 2) *(vector *)(sum + 2 * width + j) += g[2 * nodes + k] * v;                                        \
+        if (rows > 3) *(vector *)(sum + 3 * width + j) += g[3 * nodes + k] * v;                                        \
+      }                                                                                                                \
+  }                                                                                                                    \
+  static inline                                                                                                        \
+      __attribute__((always_inline)) void name##_all(int32_t inner, int32_t nodes, int32_t count, const number *g,     \
+                                                     const float *x, int64_t stride, int64_t width, number *sum) {     \
+    for (; inner >= 4; inner -= 4, g += 4 * (int64_t)nodes, sum += 4 * width)                                          \
+      name(4, nodes, count, g, x, stride, width, sum);                                                                 \
+    if (inner == 3) name(3, nodes, count, g, x, stride, width, sum);                                                   \
+    if (inner == 2) name(2, nodes, count, g, x, stride, width, sum);                                                   \
+    if (inner == 1) name(1, nodes, count, g, x, stride, width, sum);                                                   \
   }
-
-typedef float v16 __attribute__((vector_size(64)));
-typedef float v8f __attribute__((vector_size(32)));
-typedef double v8 __attribute__((vector_size(64)));
-
-#define LOAD(v, from) memcpy(&(v), (from), sizeof(v))
-#define WIDEN(v, from)                                                                                                 \
-  do {                                                                                                                 \
-    v8f narrow;                                                                                                        \
-    memcpy(&narrow, (from), sizeof narrow);                                                                            \
-    (v) = __builtin_convertvector(narrow, v8);                                                                         \
-  } while (0)
-ADD(add_float, float, v16, LOAD)
-ADD(add_double, double, v8, WIDEN)
+ADD(add_f4, float, f4, f4)
+ADD(add_d4, double, d4, f4) /* in two halves on SSE2 */
+#if defined(__x86_64__)
+ADD(add_f8, float, f8, f8)
+ADD(add_f16, float, f16, f16)
+ADD(add_d8, double, d8, f8)
+#endif
 
 /* Adds nodes k..k+count-1 to all control points; exactly one of the two sums is used. */
-static inline __attribute__((always_inline)) void add(const bzdi_fit *fit, int32_t k, int32_t count, const float *x,
-                                                      int64_t stride, float (*sum)[WIDTH], double (*wide)[WIDTH]) {
-  if (fit->in_double)
-    add_double_all(fit->degree - 1, fit->nodes, count, fit->matrix + k, x, stride, wide[0]);
-  else
-    add_float_all(fit->degree - 1, fit->nodes, count, fit->matrix_f + k, x, stride, sum[0]);
-}
-
-typedef void (*add_fn)(const bzdi_fit *fit, int32_t k, int32_t count, const float *x, int64_t stride,
-                       float (*sum)[WIDTH], double (*wide)[WIDTH]);
-
-#define VARIANT(name, attribute)                                                                                       \
+typedef void (*add_fn)(const bzdi_fit *fit, int32_t k, int32_t count, const float *x, int64_t stride, int64_t width,
+                       float *sum, double *wide);
+#define VARIANT(name, attribute, single, wider)                                                                        \
   attribute static void name(const bzdi_fit *fit, int32_t k, int32_t count, const float *x, int64_t stride,            \
-                             float(*sum)[WIDTH], double(*wide)[WIDTH]) {                                               \
-    add(fit, k, count, x, stride, sum, wide);                                                                          \
+                             int64_t width, float *sum, double *wide) {                                                \
+    if (fit->in_double)                                                                                                \
+      wider(fit->degree - 1, fit->nodes, count, fit->matrix + k, x, stride, width, wide);                              \
+    else                                                                                                               \
+      single(fit->degree - 1, fit->nodes, count, fit->matrix_f + k, x, stride, width, sum);                            \
   }
-VARIANT(add_base, )
+VARIANT(add_base, , add_f4_all, add_d4_all)
 #if defined(__x86_64__)
-VARIANT(add_avx2, __attribute__((target("avx2"))))
-VARIANT(add_avx512, __attribute__((target("avx512f,avx512vl,avx512dq"))))
+VARIANT(add_avx2, __attribute__((target("avx2"))), add_f8_all, add_d4_all)
+VARIANT(add_avx512, __attribute__((target("avx512f,avx512vl,avx512dq"))), add_f16_all, add_d8_all)
 #endif
 
 static add_fn choose(void) {
@@ -142,43 +125,54 @@ static add_fn choose(void) {
   return add_base;
 }
 
-static void fit_columns(const product *p, add_fn add_nodes, int64_t first, int64_t width) {
+/* Columns from `first` on; in_place: they lie side by side in states, and are whole vectors; else GATHER at most. */
+static void fit_columns(const product *p, add_fn add_nodes, int64_t first, int64_t width, int in_place) {
   const bzdi_fit *fit = p->fit;
   const int32_t inner = fit->degree - 1;
-  const int in_place = width == WIDTH && (p->sample == p->dim || first % p->dim + WIDTH <= p->dim);
-  float room[RUN][WIDTH], sum[INNER][WIDTH];
-  double wide[INNER][WIDTH];
-  if (width < WIDTH) memset(room, 0, sizeof room); /* columns beyond the last are computed too, and dropped */
+  const int64_t whole = (width + LANES - 1) / LANES * LANES;
+  const float *states = p->states + first / p->dim * p->sample + first % p->dim;
+  float room[RUN * GATHER], sum[SUMS];
+  double wide[SUMS];
   if (fit->in_double)
-    memset(wide, 0, (size_t)inner * sizeof *wide);
+    memset(wide, 0, (size_t)(inner * whole) * sizeof wide[0]);
   else
-    memset(sum, 0, (size_t)inner * sizeof *sum);
-  for (int32_t k = 0; k < fit->nodes && inner > 0; k += RUN) {
+    memset(sum, 0, (size_t)(inner * whole) * sizeof sum[0]);
+  if (in_place) add_nodes(fit, 0, fit->nodes, states, p->node, whole, sum, wide);
+  if (!in_place) memset(room, 0, sizeof room); /* columns beyond the last are computed too, and dropped */
+  for (int32_t k = 0; k < fit->nodes && !in_place; k += RUN) {
     const int32_t count = fit->nodes - k < RUN ? fit->nodes - k : RUN;
-    for (int32_t l = 0; l < count && !in_place; l++) gather(p, k + l, first, width, room[l]);
-    if (in_place)
-      add_nodes(fit, k, count, p->states + k * p->node + first / p->dim * p->sample + first % p->dim, p->node, sum,
-                wide);
-    else
-      add_nodes(fit, k, count, room[0], WIDTH, sum, wide);
+    for (int32_t l = 0; l < count; l++) gather(p, k + l, first, width, room + l * whole);
+    add_nodes(fit, k, count, room, whole, whole, sum, wide);
   }
   for (int32_t i = 0; i < inner; i++) {
-    for (int64_t j = 0; j < WIDTH && fit->in_double; j++) sum[i][j] = (float)wide[i][j];
-    scatter(p, i + 1, first, width, sum[i]);
+    float *line = sum + i * whole;
+    for (int64_t j = 0; j < width && fit->in_double; j++) line[j] = (float)wide[i * whole + j];
+    scatter(p, i + 1, first, width, line);
   }
-  for (int32_t end = 0; end < 2; end++) {
-    gather(p, end ? fit->nodes - 1 : 0, first, width, room[0]);
-    scatter(p, end ? fit->degree : 0, first, width, room[0]);
+  for (int32_t end = 0; end < 2; end++) { /* sums are not needed any more */
+    gather(p, end ? fit->nodes - 1 : 0, first, width, sum);
+    scatter(p, end ? fit->degree : 0, first, width, sum);
   }
 }
 
+/* Samples of few coordinates side by side; longer ones one after another. */
 static void fit_task(void *arg, int64_t index, int32_t slot) {
   (void)slot;
   const product *p = arg;
   const add_fn add_nodes = choose();
   const int64_t first = index * p->samples, count = p->n - first < p->samples ? p->n - first : p->samples;
-  const int64_t end = (first + count) * p->dim;
-  for (int64_t c = first * p->dim; c < end; c += WIDTH) fit_columns(p, add_nodes, c, end - c < WIDTH ? end - c : WIDTH);
+  const int64_t end = (first + count) * p->dim, dim = p->dim;
+  const int joined = p->sample == dim; /* columns of all samples lie side by side */
+  const int64_t most = SUMS / (p->fit->degree > 1 ? p->fit->degree - 1 : 1) / LANES * LANES;
+  for (int64_t c = first * dim, width; c < end; c += width) {
+    const int long_sample = joined || dim >= GATHER / 4;
+    width = long_sample && !joined ? dim - c % dim : end - c;
+    const int in_place = long_sample && width >= LANES;
+    const int64_t limit = in_place ? most : GATHER;
+    if (width > limit) width = limit;
+    if (in_place) width = width / LANES * LANES;
+    fit_columns(p, add_nodes, c, width, in_place);
+  }
 }
 
 static product make(const bzdi_fit *fit, int64_t n, int64_t dim, const float *states, int time_major, float *paths) {
@@ -218,9 +212,9 @@ static void residual_rows(void *arg, int64_t index, int32_t slot) {
     for (int32_t k = 0; k < p->fit->nodes; k++) {
       const float *x = p->states + k * p->node + r * p->sample;
       const double *b = p->fit->basis + k * points;
-      for (int64_t c = 0; c < p->dim; c += WIDTH) {
-        const int64_t width = p->dim - c < WIDTH ? p->dim - c : WIDTH;
-        double e[WIDTH];
+      for (int64_t c = 0; c < p->dim; c += GATHER) {
+        const int64_t width = p->dim - c < GATHER ? p->dim - c : GATHER;
+        double e[GATHER];
         for (int64_t j = 0; j < width; j++) e[j] = (double)x[c + j];
         for (int32_t i = 0; i < points; i++)
           for (int64_t j = 0; j < width; j++) e[j] -= b[i] * (double)path[i * p->dim + c + j];
