@@ -11,9 +11,53 @@
 #include "numbers.h"
 #include "store/bytes.h"
 #include "store/codec.h"
+#include "store/deflate.h"
 #include "store/planes.h"
 
+#include <dlfcn.h>
 #include <string.h>
+#include <zlib.h>
+
+/* ---- A zlib that takes more memory, and counts ------------------------------------------------------------------ */
+
+static const unsigned char *room; /* of the coder; NULL: zlib takes what it takes */
+static long beyond;               /* blocks that were not in it */
+static size_t summed;             /* bytes that zlib made its last CRC-32 of */
+
+static void *next_of(const char *name) {
+  void *next = dlsym((void *)-1L, name); /* RTLD_NEXT, which POSIX alone does not name */
+  assert_non_null(next);
+  return next;
+}
+
+int inflateInit2_(z_streamp stream, int bits, const char *version, int size) {
+  int (*next)(z_streamp, int, const char *, int);
+  *(void **)&next = next_of("inflateInit2_");
+  unsigned char *block[8];
+  for (size_t i = 0; room && i < 8; i++) {
+    const size_t bytes = 9999;
+    assert_non_null(block[i] = stream->zalloc(stream->opaque, 3, bytes / 3));
+    assert_int_equal((uintptr_t)block[i] % 16, 0); /* as malloc's */
+    const uintptr_t at = (uintptr_t)block[i] - (uintptr_t)room, end = bzdi_coder_bytes();
+    assert_true(at >= end || at + bytes <= end);
+    beyond += at >= end;
+    memset(block[i], (int)i, bytes);
+  }
+  for (size_t i = 0; room && i < 8; i++) {
+    for (size_t k = 0; k < 9999; k++) assert_int_equal(block[i][k], i);
+    stream->zfree(stream->opaque, block[i]);
+  }
+  return next(stream, bits, version, size);
+}
+
+uLong crc32_z(uLong crc, const Bytef *data, z_size_t size) {
+  uLong (*next)(uLong, const Bytef *, z_size_t);
+  *(void **)&next = next_of("crc32_z");
+  summed = size;
+  return next(crc, data, size);
+}
+
+/* ---- Numbers, cursor, UTF-8 -------------------------------------------------------------------------------------- */
 
 static void test_numbers(void **state) {
   (void)state;
@@ -146,8 +190,29 @@ static void test_codec(void **state) {
   round_trip(coder, 4, odd, sizeof odd);
   memset(weights, 0, BZDI_BLOCK);
   assert_true(round_trip(coder, 4, weights, BZDI_BLOCK) < BZDI_BLOCK / 500);
+  room = memory;
+  round_trip(coder, 4, weights, BZDI_BLOCK);
+  room = NULL;
+  assert_true(beyond > 0);
   free(weights);
   free(memory);
+}
+
+/* A plane is packed where that saves a sixteenth, and not where it saves a byte less. */
+static void test_sixteenth(void **state) {
+  (void)state;
+  enum { SIZE = 4096, AROUND = 6 };
+  unsigned char raw[SIZE], work[SIZE], out[BZDI_STORED];
+  uint32_t plane[4], turn = 1;
+  int near = 0;
+  for (uint32_t values = 150; values < 210; values++) {
+    for (size_t i = 0; i < SIZE; i++) raw[i] = (unsigned char)((turn = turn * 1664525u + 1013904223u) % 65521 % values);
+    const size_t size = bzdi_deflate_plane(raw, SIZE, out, SIZE) + AROUND;
+    bzdi_block_encode(work, 1, raw, SIZE, out, plane);
+    assert_int_equal(plane[0], size <= SIZE - SIZE / 16 ? size | BZDI_DEFLATED : SIZE);
+    near += size > SIZE - SIZE / 15 && size < SIZE - SIZE / 17;
+  }
+  assert_true(near > 3);
 }
 
 /* The slow twins: the format's sentences, byte by byte and bit by bit. */
@@ -204,6 +269,13 @@ static void test_crc(void **state) {
   for (size_t at = 0; at < 16; at += 5)
     for (size_t size = 0; size <= MOST; size++)
       assert_true(bzdi_crc32(0, data + at, size) == crc_slowly(data + at, size));
+#if defined(__x86_64__)
+  assert_int_equal(bzdi_crc32_can_fold(), __builtin_cpu_supports("pclmul") > 0);
+#else
+  assert_false(bzdi_crc32_can_fold());
+#endif
+  bzdi_crc32(0, data, MOST); /* what is no multiple of 16 is left to zlib */
+  assert_int_equal(summed, bzdi_crc32_can_fold() ? MOST % 16 : MOST);
   for (size_t size = 64; bzdi_crc32_can_fold() && size <= MOST; size += 16)
     assert_true(~bzdi_crc32_fold(0xFFFFFFFFu, data, size) == crc_slowly(data, size));
   uint32_t whole = crc_slowly(data, MOST);
@@ -228,12 +300,21 @@ static void test_impossible_records(void **state) {
   assert_false(bzdi_block_check(2, 40, two));
   assert_false(bzdi_block_check(4, 41, good));
   assert_false(bzdi_block_check(4, 0, good));
+  static const uint32_t none[4] = {0}, most[4] = {BZDI_BLOCK}, more[4] = {BZDI_BLOCK + 1};
+  for (int planes = 1; planes <= 4; planes *= 2) assert_false(bzdi_block_check(planes, 0, none));
+  assert_true(bzdi_block_check(1, BZDI_BLOCK, most));
+  assert_false(bzdi_block_check(1, BZDI_BLOCK + 1, more));
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_cursor),
-                                     cmocka_unit_test(test_utf8),    cmocka_unit_test(test_every_character),
-                                     cmocka_unit_test(test_planes),  cmocka_unit_test(test_crc),
-                                     cmocka_unit_test(test_codec),   cmocka_unit_test(test_impossible_records)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers),
+                                     cmocka_unit_test(test_cursor),
+                                     cmocka_unit_test(test_utf8),
+                                     cmocka_unit_test(test_every_character),
+                                     cmocka_unit_test(test_planes),
+                                     cmocka_unit_test(test_crc),
+                                     cmocka_unit_test(test_codec),
+                                     cmocka_unit_test(test_sixteenth),
+                                     cmocka_unit_test(test_impossible_records)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,21 @@
 
 #include <locale.h>
 
+/* What stands between the digits of a real number in the host's locale. */
+static const char *point = ".";
+
+int snprintf(char *text, size_t cap, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  int length = vsnprintf(text, cap, format, list);
+  va_end(list);
+  char *at = strcmp(format, "%.17g") == 0 ? strchr(text, '.') : NULL;
+  if (!at) return length;
+  memmove(at + strlen(point), at + 1, strlen(at));
+  memcpy(at, point, strlen(point));
+  return length + (int)strlen(point) - 1;
+}
+
 typedef struct bytes {
   unsigned char *data;
   size_t size, refuse_at; /* refuse_at > 0: fail when the size would pass it */
@@ -102,6 +117,7 @@ static void test_round_trip(void **state) {
     const bzdi_tensor *a = bzdi_store_tensor(store, i), *b = bzdi_store_tensor(again, i);
     assert_string_equal(a->name, b->name);
     assert_true(a->role == b->role && a->dtype == b->dtype && a->bytes == b->bytes && a->ndim == b->ndim);
+    assert_memory_equal(a->shape, b->shape, sizeof a->shape); /* 0 beyond the dimensions */
     void *x = malloc(a->bytes), *y = malloc(a->bytes);
     OK(bzdi_store_read(store, i, x));
     OK(bzdi_store_read(again, i, y));
@@ -415,6 +431,13 @@ static void test_values_as_text(void **state) {
     assert_string_equal(real_text_of(reals[i]), expected);
   }
   assert_string_equal(real_text_of(NAN), "nan");
+  static const char *const points[] = {",", "\xD9\xAB", " ,"};
+  for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+    point = points[i];
+    assert_string_equal(real_text_of(-1234.5), "-1234.5");
+    assert_string_equal(real_text_of(0.5), "0.5");
+    point = ".";
+  }
   if (setlocale(LC_NUMERIC, "de_DE.UTF-8")) {
     assert_string_equal(real_text_of(-1234.5), "-1234.5");
     setlocale(LC_NUMERIC, "C");
@@ -524,7 +547,18 @@ static void test_names_and_shapes(void **state) {
     name[length] = 0;
     bzd_status status = bzdi_store_add(store, name, BZDI_ROLE_BUFFER, BZDI_DTYPE_U8, 1, shape, values);
     assert_int_equal(status, length < 256 ? BZD_OK : BZD_E_ARGUMENT);
+    status = bzdi_store_set_u64(store, BZDI_STAT, name, length, 0);
+    assert_int_equal(status, length < 256 ? BZD_OK : BZD_E_ARGUMENT);
   }
+  bzdi_store *again;
+  bytes b = write_store(store);
+  OK(open_bytes(NULL, &b, NULL, &again));
+  name[255] = 0;
+  uint64_t length = 0;
+  OK(bzdi_store_get_u64(again, BZDI_STAT, name, &length));
+  assert_true(length == 255 && bzdi_store_count(again, BZDI_STAT) == 2 && bzdi_store_tensors(again) == 96);
+  bzdi_store_free(again);
+  free(b.data);
   FAILS(BZD_E_ARGUMENT, "1..255 printable bytes", bzdi_store_set_i64(store, BZDI_META, "", 1, 0));
   assert_int_equal(bzdi_shape_bytes(BZDI_DTYPE_F32, -1, shape), 0);
   assert_int_equal(bzdi_shape_bytes(BZDI_DTYPE_F32, 0, shape), 4);
@@ -546,6 +580,8 @@ static void test_names_and_shapes(void **state) {
         bzdi_store_find_f32(store, "i", BZDI_ROLE_PARAMETER, 2, shape, &at));
   FAILS(BZD_E_CORRUPT, "tensor w: dtype 1 with 8 dimensions",
         bzdi_store_find_f32(store, "w", BZDI_ROLE_PARAMETER, 7, shape, &at));
+  FAILS(BZD_E_CORRUPT, "tensor w: dtype 1 with 8 dimensions, expected float32 with 9",
+        bzdi_store_find_f32(store, "w", BZDI_ROLE_PARAMETER, 9, shape, &at));
   for (int i = 0; i < 8; i++) {
     int64_t other[8];
     char text[64];
@@ -664,6 +700,36 @@ static void test_refused_memory(void **state) {
   refused_memory(1);
 }
 
+/* The records of so many blocks that the index grows for them, and no memory just then: said too. */
+static void test_refused_records(void **state) {
+  (void)state;
+  enum { BLOCKS = 28 };
+  static const int64_t shape[1] = {BLOCKS * (int64_t)BZDI_BLOCK};
+  once o = {0};
+  bzd_context *context;
+  const bzd_context_config config = {
+      .struct_size = sizeof config, .threads = 1, .alloc = once_alloc, .free = once_free, .alloc_user = &o};
+  bzdi_store *store;
+  void *zeros = calloc(1, (size_t)shape[0]);
+  OK(bzdi_context_new(&config, &context));
+  OK(bzdi_store_new(context, &store));
+  OK(bzdi_store_add(store, "w", BZDI_ROLE_BUFFER, BZDI_DTYPE_U8, 1, shape, zeros));
+  free(zeros);
+  bzd_status status = BZD_E_MEMORY;
+  for (long long refuse = 1; status == BZD_E_MEMORY; refuse++) {
+    bytes b = {0};
+    bzdi_writer writer = {append, &b};
+    o.refuse = refuse;
+    status = bzdi_store_write(store, &writer);
+    if (status == BZD_OK) assert_true(o.refuse > 0 && refuse > 4);
+    free(b.data);
+  }
+  OK(status);
+  bzdi_store_free(store);
+  bzdi_release(context);
+  assert_int_equal(atomic_load(&o.heap.live), 0);
+}
+
 /* ---- Bytes that do not come or go once ------------------------------------------------------------------------- */
 
 typedef struct flaky {
@@ -752,12 +818,18 @@ static void test_once(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_made),
-      cmocka_unit_test(test_damage),         cmocka_unit_test(test_versions_and_sections),
-      cmocka_unit_test(test_limits),         cmocka_unit_test(test_bad_arguments_and_writers),
-      cmocka_unit_test(test_worked_example), cmocka_unit_test(test_values_as_text),
-      cmocka_unit_test(test_many_values),    cmocka_unit_test(test_names_and_shapes),
-      cmocka_unit_test(test_refused_memory), cmocka_unit_test(test_once)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
+                                     cmocka_unit_test(test_made),
+                                     cmocka_unit_test(test_damage),
+                                     cmocka_unit_test(test_versions_and_sections),
+                                     cmocka_unit_test(test_limits),
+                                     cmocka_unit_test(test_bad_arguments_and_writers),
+                                     cmocka_unit_test(test_worked_example),
+                                     cmocka_unit_test(test_values_as_text),
+                                     cmocka_unit_test(test_many_values),
+                                     cmocka_unit_test(test_names_and_shapes),
+                                     cmocka_unit_test(test_refused_memory),
+                                     cmocka_unit_test(test_refused_records),
+                                     cmocka_unit_test(test_once)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,7 +41,7 @@ static void test_others(void **state) {
   const uint64_t most = UINT64_MAX;
   const int64_t least = INT64_MIN;
   const double tiny = 1e-46, large = 1e39, even = 16777217, next = 0.1;
-  const unsigned char bits[1] = {200};
+  const unsigned char bits[1] = {200}, truths[3] = {0, 1, 2};
   (void)state;
   assert_true(one(BZDI_EL_BF16, &third) == 0.333984375f && isnan(one(BZDI_EL_BF16, &nan)));
   assert_true(one(BZDI_EL_I16, &i16) == -32768 && one(BZDI_EL_U16, &i16) == 32768);
@@ -52,6 +52,14 @@ static void test_others(void **state) {
   assert_true(one(BZDI_EL_F64, &tiny) == 0 && isinf(one(BZDI_EL_F64, &large)) && one(BZDI_EL_F64, &next) == 0.1f);
   assert_true(one(BZDI_EL_F64, &even) == 16777216.0f);
   assert_true(one(BZDI_EL_U8, bits) == 200 && one(BZDI_EL_I8, bits) == -56 && one(BZDI_EL_BOOL, bits) == 1);
+  assert_true(one(BZDI_EL_BOOL, truths) == 0 && one(BZDI_EL_BOOL, truths + 1) == 1 &&
+              one(BZDI_EL_BOOL, truths + 2) == 1);
+}
+
+static void test_floats(void **state) {
+  (void)state;
+  for (int32_t type = 1; type < BZDI_EL_END; type++)
+    assert_int_equal(bzdi_element_is_float(type), strchr(bzdi_elements[type].name, 'f') != NULL);
 }
 
 /* In place, where the numbers are no wider than float32. */
@@ -108,6 +116,7 @@ static void test_names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_half), cmocka_unit_test(test_others),
-                                     cmocka_unit_test(test_in_place), cmocka_unit_test(test_names)};
+                                     cmocka_unit_test(test_floats), cmocka_unit_test(test_in_place),
+                                     cmocka_unit_test(test_names)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

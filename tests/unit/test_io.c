@@ -50,7 +50,8 @@ ssize_t write(int fd, const void *buf, size_t n) {
 }
 
 /* One call of these fails: the count-th of its kind from now on. */
-static struct { int fsync, fchmod, fstatat, error; } broken;
+static struct { int fsync, fchmod, fstat, fstatat, openat, error; } broken;
+static int closes_input; /* another thread of the host, while a save is opened */
 
 static int breaks(int *count) { return *count > 0 && --*count == 0 ? (errno = broken.error, 1) : 0; }
 
@@ -70,9 +71,28 @@ int fchmod(int fd, mode_t mode) {
   *(void **)&next = next_of("fchmod");
   return breaks(&broken.fchmod) ? -1 : next(fd, mode);
 }
+int fstat(int fd, struct stat *facts) {
+  int (*next)(int, struct stat *);
+  *(void **)&next = next_of("fstat");
+  return breaks(&broken.fstat) ? -1 : next(fd, facts);
+}
+int openat(int folder, const char *name, int flags, ...) {
+  int (*next)(int, const char *, int, ...);
+  mode_t mode = 0;
+  if (flags & O_CREAT) {
+    va_list more;
+    va_start(more, flags);
+    mode = va_arg(more, mode_t);
+    va_end(more);
+  }
+  *(void **)&next = next_of("openat");
+  return breaks(&broken.openat) ? -1 : next(folder, name, flags, mode);
+}
 int fstatat(int folder, const char *name, struct stat *facts, int flags) {
   int (*next)(int, const char *, struct stat *, int);
   *(void **)&next = next_of("fstatat");
+  if (closes_input) close(0);
+  closes_input = 0;
   return breaks(&broken.fstatat) ? -1 : next(folder, name, facts, flags);
 }
 
@@ -148,8 +168,17 @@ static void test_refused(void **state) {
   snprintf(path, sizeof path, "%s/fifo", folder);
   assert_int_equal(mkfifo(path, 0600), 0);
   FAILS(BZD_E_IO, "not a regular file", bzdi_reader_file(NULL, path, &reader));
+  strcat(path, "/file");
+  alarm(10); /* a pipe that nobody writes to must not hang us */
+  FAILS(BZD_E_IO, "Not a directory", bzdi_save_open(NULL, path, &save, &writer));
+  alarm(0);
+  for (int dots = 1; dots <= 2; dots++) {
+    snprintf(path, sizeof path, "%s/none/%.*s", folder, dots, "..");
+    FAILS(BZD_E_IO, "Is a directory", bzdi_save_open(NULL, path, &save, &writer));
+  }
   assert_null(save);
   assert_int_equal(entries(folder), 1);
+  snprintf(path, sizeof path, "%s/fifo", folder);
   unlink(path);
   rmdir(folder);
 }
@@ -274,11 +303,19 @@ static void test_modes_and_descriptors(void **state) {
   bzdi_save_abandon(NULL);
   /* 0 is a descriptor like any other */
   const int input = fcntl(0, F_DUPFD_CLOEXEC, 3);
-  for (int way = 0; way < 2; way++) {
+  for (int way = 0; way < 3; way++) {
     if (input >= 0) close(0);
     if (way) assert_int_equal(open(".", O_RDONLY | O_CLOEXEC), 0); /* the folder is another, and the file may be 0 */
+    /* a leftover may be 0 */
+    if (way == 2) {
+      char leftover[96];
+      snprintf(leftover, sizeof leftover, "%s/.file.bezdist-0", folder);
+      close(open(leftover, O_WRONLY | O_CREAT, 0600));
+    }
+    closes_input = way == 2;
     OK(bzdi_save_open(NULL, path, &save, &writer));
-    if (way) close(0);
+    assert_int_equal(entries(folder), 2);
+    if (way == 1) close(0);
     OK(bzdi_save_commit(save));
     OK(bzdi_reader_file(NULL, path, &reader));
     reader.close(reader.user);
@@ -342,6 +379,21 @@ static void test_strange_leftovers(void **state) {
   OK(bzdi_save_commit(save));
   assert_int_equal(entries(folder), 1);
   unlink(path);
+  /* one that nothing may be done with, and one after it; a thousand, and what has no name of ours */
+  for (int most = 9; most <= 1001; most += 1001 - 9) {
+    for (int i = most == 9 ? 7 : 0; i < most; i++) {
+      snprintf(other, sizeof other, "%s/.file.bezdist-%d", folder, i);
+      close(open(other, O_WRONLY | O_CREAT, 0600));
+    }
+    broken.openat = most == 9 ? 8 : 0;
+    broken.error = EPERM;
+    OK(bzdi_save_open(NULL, path, &save, &writer));
+    OK(bzdi_save_commit(save));
+    assert_int_equal(entries(folder), 2);
+    if (most == 9) snprintf(other, sizeof other, "%s/.file.bezdist-7", folder);
+    assert_int_equal(unlink(other), 0);
+  }
+  unlink(path);
   /* one that may be read only; root may write anything */
   const int root = geteuid() == 0;
   assert_int_equal(chmod(folder, 0777), 0);
@@ -395,7 +447,7 @@ static void test_links(void **state) {
 /* Calls that fail alone: what was there stays, or the new file stands and it is said what is not sure. */
 static void test_broken_calls(void **state) {
   (void)state;
-  enum { FILE_SYNC = 1, FOLDER_SYNC, MODE, TARGET, LEFTOVER };
+  enum { FILE_SYNC = 1, FOLDER_SYNC, MODE, TARGET, LEFTOVER, OPENED };
   static const struct {
     int call, error, fresh;
     bzd_status status;
@@ -409,7 +461,8 @@ static void test_broken_calls(void **state) {
                {MODE, EPERM, 0, BZD_E_IO, "not permitted"},
                {TARGET, EACCES, 0, BZD_E_IO, "denied"},
                {TARGET, EPERM, 0, BZD_E_IO, "not permitted"},
-               {LEFTOVER, EIO, 0, BZD_E_IO, "Input/output"}};
+               {LEFTOVER, EIO, 0, BZD_E_IO, "Input/output"},
+               {OPENED, EIO, 0, BZD_E_IO, "Input/output"}};
   char folder[] = "io-XXXXXX", path[64];
   assert_non_null(mkdtemp(folder));
   snprintf(path, sizeof path, "%s/file", folder);
@@ -423,18 +476,19 @@ static void test_broken_calls(void **state) {
     broken.fsync = cases[i].call == FILE_SYNC ? 1 : cases[i].call == FOLDER_SYNC ? 2 : 0;
     broken.fchmod = cases[i].call == MODE;
     broken.fstatat = cases[i].call == TARGET ? 1 : cases[i].call == LEFTOVER ? 2 : 0; /* of our own temporary file */
+    broken.fstat = cases[i].call == OPENED;
     bzd_status status = bzdi_save_open(NULL, path, &save, &writer);
     if (status == BZD_OK) {
       OK(writer.write(writer.user, "fresh", 5));
       status = bzdi_save_commit(save);
     }
-    assert_true(broken.fsync == 0 && broken.fchmod == 0 && broken.fstatat == 0);
+    assert_true(broken.fsync == 0 && broken.fchmod == 0 && broken.fstatat == 0 && broken.fstat == 0);
     if (cases[i].status == BZD_OK)
       OK(status);
     else
       FAILS(cases[i].status, cases[i].text, status);
     check_file(path, cases[i].fresh ? "fresh" : "old");
-    if (cases[i].call != LEFTOVER) assert_int_equal(entries(folder), 1); /* else it is not known to be ours */
+    if (cases[i].call < LEFTOVER) assert_int_equal(entries(folder), 1); /* else it is not known to be ours */
   }
   bzdi_save *save;
   bzdi_writer writer;

@@ -252,6 +252,22 @@ static void test_large_stored(void **state) {
   free(raw), free(back);
 }
 
+/* 'a' and a match of 29 whose end shares the last byte with the stream's: zlib has taken all of it while 28 bytes are
+ * still to come. */
+static void test_last_byte(void **state) {
+  (void)state;
+  unsigned char stored[4] = {0x4B, 0xC4, 0x0B, 0x00}, raw[30], back[30];
+  memset(raw, 'a', sizeof raw);
+  packed p = {stored, sizeof stored, (uint32_t)crc32_z(0, raw, sizeof raw)};
+  for (size_t piece = 1; piece <= sizeof raw; piece++) {
+    memset(back, 0, sizeof back);
+    OK(read_all(NULL, BZDI_WRAP_DEFLATED, &p, sizeof raw, piece, back));
+    assert_memory_equal(back, raw, sizeof raw);
+  }
+  p.size = 2;
+  FAILS(BZD_E_CORRUPT, "cut off 29 bytes short", read_all(NULL, BZDI_WRAP_DEFLATED, &p, sizeof raw, sizeof raw, back));
+}
+
 /* Every combination of the header's parts, its checksum among them; each field that may not be another. */
 static void test_gzip(void **state) {
   (void)state;
@@ -310,6 +326,12 @@ static void test_gzip(void **state) {
     FAILS(wrong[i].status, wrong[i].text, read_all(NULL, BZDI_WRAP_GZIP, &whole, 1000, 1000, back));
     whole.data[at] ^= wrong[i].bit;
   }
+  for (int method = 0; method < 256; method++) {
+    whole.data[2] = (unsigned char)method;
+    if (method != 8)
+      FAILS(BZD_E_UNSUPPORTED, "expected 8 (deflate)", read_all(NULL, BZDI_WRAP_GZIP, &whole, 1000, 1000, back));
+  }
+  whole.data[2] = 8;
   OK(read_all(NULL, BZDI_WRAP_GZIP, &whole, 1000, 1000, back));
   free(whole.data), free(raw);
 }
@@ -355,8 +377,12 @@ static void test_deflate_and_memory(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_buffer),  cmocka_unit_test(test_names),
-                                     cmocka_unit_test(test_streams), cmocka_unit_test(test_large_stored),
-                                     cmocka_unit_test(test_gzip),    cmocka_unit_test(test_deflate_and_memory)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_buffer),
+                                     cmocka_unit_test(test_names),
+                                     cmocka_unit_test(test_streams),
+                                     cmocka_unit_test(test_large_stored),
+                                     cmocka_unit_test(test_gzip),
+                                     cmocka_unit_test(test_last_byte),
+                                     cmocka_unit_test(test_deflate_and_memory)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
