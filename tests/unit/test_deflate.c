@@ -78,6 +78,16 @@ static void test_runs(void **state) {
     }
 }
 
+/* So that no run hides the counts. */
+static void shuffle(size_t n) {
+  for (size_t i = n; i-- > 1;) {
+    size_t j = draw() % (i + 1);
+    unsigned char x = plane[i];
+    plane[i] = plane[j];
+    plane[j] = x;
+  }
+}
+
 /* Counts that grow as Fibonacci's numbers make the deepest tree there is: codes beyond 15 bits must be shortened. And
  * one symbol alone, or two. */
 static void test_deep_codes(void **state) {
@@ -85,12 +95,7 @@ static void test_deep_codes(void **state) {
   size_t n = 0;
   for (uint32_t a = 1, b = 1, s = 0; s < 23; s++, b += a, a = b - a)
     for (uint32_t k = 0; k < a && n < 65536; k++) plane[n++] = (unsigned char)s;
-  for (size_t i = n; i-- > 1;) { /* shuffled, so that no run hides the counts */
-    size_t j = draw() % (i + 1);
-    unsigned char x = plane[i];
-    plane[i] = plane[j];
-    plane[j] = x;
-  }
+  shuffle(n);
   assert_true(n > 40000);
   check(n);
   for (size_t i = 0; i < 65536; i++) plane[i] = byte() & 1;
@@ -99,8 +104,22 @@ static void test_deep_codes(void **state) {
   assert_true(check(65536) < 100);
 }
 
+/* One halving is enough here, of counts that stay above 0: other codes, and a file of the same content would
+ * have other bytes. */
+static void test_halved_once(void **state) {
+  (void)state;
+  static const uint16_t counts[] = {1,   1,   2,   4,    8,    17,   34,   52,   108,  182,
+                                    294, 396, 738, 1368, 2988, 2929, 5928, 9183, 19998};
+  size_t n = 0;
+  for (size_t s = 0; s < 19 + 13; s++)
+    for (uint32_t k = 0; k < (s < 19 ? counts[s] : 1u); k++) plane[n++] = (unsigned char)s;
+  turn = 1;
+  shuffle(n);
+  assert_int_equal(check(n), 13354);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_kinds), cmocka_unit_test(test_runs),
-                                     cmocka_unit_test(test_deep_codes)};
+                                     cmocka_unit_test(test_deep_codes), cmocka_unit_test(test_halved_once)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
