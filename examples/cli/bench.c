@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bezdist bench: times of the reference work (docs/performance.md). Medians of 7 repeats of at least 0.15 s, as the
  * scripts in tests/bench time the peers. */
+#include "bench.h"
 #include "cli.h"
 
 #include <stdlib.h>
@@ -24,8 +25,8 @@ struct bench {
 enum { KEY_WHAT = 1, KEY_EXPORT };
 static const struct argp_option options[] = {
     {"what", KEY_WHAT, "NAME", 0,
-     "Only train_step, forward, forward_bf16, sample, trajectory, fit, save, load, verify, save_safetensors, "
-     "load_safetensors or metrics",
+     "Only peak_fma, bandwidth, train_step, forward, forward_bf16, sample, trajectory, fit, save, load, verify, "
+     "save_safetensors, load_safetensors, metrics or memory",
      0},
     {"export", KEY_EXPORT, "FILE", 0, "Write the flow that is saved and loaded as safetensors, for peers", 0},
     {0},
@@ -237,6 +238,45 @@ static void run_files(struct state *s) {
   bzd_flow_destroy(s->trained);
 }
 
+/* The machine's own limits; us is the time of 10^9 operations, of 10^9 bytes. */
+static void report_machine(const struct bench *bench, const char *what, double (*measure)(int threads),
+                           const char *unit) {
+  if (!wanted(bench, what)) return;
+  const int threads = bzd_context_threads(bench->common.context);
+  const double value = measure(threads);
+  if (bench->common.json)
+    printf(
+        "{\"peer\": \"bezdist\", \"work\": \"machine\", \"what\": \"%s\", \"rows\": 0, \"threads\": %d, \"us\": %.2f, "
+        "\"%s\": %.2f}\n",
+        what, threads, value > 0 ? 1e6 / value : 0, unit, value);
+  else
+    printf("%-8s %-16s %10s %2d threads %12.2f %s\n", "machine", what, "", threads, value, unit);
+  fflush(stdout);
+}
+
+static void report_memory(const struct bench *bench, const struct work *work) {
+  if (!wanted(bench, "memory")) return;
+  const int threads = bzd_context_threads(bench->common.context);
+  struct bench_memory m;
+  measure_memory(threads, work->dim, work->width, work->batch, &m);
+  const double state = 20.0 * (double)m.parameters; /* weights, gradient, two moments, EMA */
+  if (bench->common.json)
+    printf(
+        "{\"peer\": \"bezdist\", \"work\": \"%s\", \"what\": \"memory\", \"rows\": %lld, \"threads\": %d, \"us\": 0, "
+        "\"parameters\": %lld, \"train_bytes\": %lld, \"activation_bytes\": %lld, \"train_over_both\": %.4f, "
+        "\"sample_bytes\": %lld, \"packed_bytes\": %lld, \"workspace_bytes\": %lld}\n",
+        work->name, (long long)work->batch, threads, (long long)m.parameters, (long long)m.trainer,
+        (long long)m.activations, (double)m.trainer / (state + (double)m.activations), (long long)m.sampler,
+        (long long)m.packed, (long long)m.workspace);
+  else
+    printf("%-8s %-16s %5lld rows %2d threads: training %.2f MB (%.2f of weights, gradient, moments, EMA; %.2f of "
+           "activations; %.2f times both), sampling %.2f MB (%.2f packed, %.2f workspace)\n",
+           work->name, "memory", (long long)work->batch, threads, (double)m.trainer / 1e6, state / 1e6,
+           (double)m.activations / 1e6, (double)m.trainer / (state + (double)m.activations), (double)m.sampler / 1e6,
+           (double)m.packed / 1e6, (double)m.workspace / 1e6);
+  fflush(stdout);
+}
+
 static void run_work(struct bench *bench, const struct work *work) {
   struct state s = {.bench = bench, .work = work};
   bzd_context *context = bench->common.context;
@@ -296,6 +336,7 @@ static void run_work(struct bench *bench, const struct work *work) {
   run_files(&s);
   s.rows = work->batch;
   report(&s, "metrics", metrics);
+  report_memory(bench, work);
 
   bzd_trainer_destroy(s.trainer);
   bzd_fitter_destroy(s.fitter);
@@ -325,6 +366,8 @@ int cmd_bench(int argc, char **argv) {
   common_start(&bench.common);
   bool all = true;
   for (int i = 0; i < WORKS; i++) all = all && !bench.chosen[i];
+  report_machine(&bench, "peak_fma", machine_peak_fma, "gflop_per_s");
+  report_machine(&bench, "bandwidth", machine_bandwidth, "gb_per_s");
   for (int i = 0; i < WORKS; i++)
     if (all || bench.chosen[i]) run_work(&bench, &works[i]);
   common_finish(&bench.common);

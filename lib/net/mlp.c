@@ -92,9 +92,9 @@ static void init(const bzdi_net *net, uint64_t seed, float *weights) {
 /* ---- Training ------------------------------------------------------------------------------------------------ */
 
 /* Work: the embedded input, then for each hidden layer its pre-activation z, which becomes silu'(z) for the
- * backward pass, and its activation y; two gradients of the widest layer; scratch of the products. */
+ * backward pass, and its activation y, which its gradient takes the place of; scratch of the products. */
 typedef struct work {
-  float *input, *z[16], *y[16], *gradient[2];
+  float *input, *z[16], *y[16];
   void *scratch;
 } work;
 
@@ -103,7 +103,6 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static size_t carve(const bzdi_mlp *mlp, int64_t n, void *base, work *w) {
   bzdi_arena arena = {base, 0};
   size_t scratch = 0;
-  int64_t wide = 0;
   w->input = bzdi_arena_take(&arena, (size_t)(n * mlp->input), sizeof(float));
   for (int32_t l = 0; l < mlp->layers; l++) {
     w->z[l] = bzdi_arena_take(&arena, (size_t)(n * mlp->width), sizeof(float));
@@ -114,9 +113,7 @@ static size_t carve(const bzdi_mlp *mlp, int64_t n, void *base, work *w) {
     scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, n, out, in));
     scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, n, in, out));
     scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, out, in, n));
-    if (l > 0 && in > wide) wide = in;
   }
-  for (int i = 0; i < 2; i++) w->gradient[i] = bzdi_arena_take(&arena, (size_t)(n * wide), sizeof(float));
   w->scratch = bzdi_arena_take(&arena, scratch, 1);
   return arena.used;
 }
@@ -203,7 +200,7 @@ static void backward(const bzdi_net *net, const float *weights, const bzdi_rows 
     bzdi_gemm(context, width, in, n, dz, 1, width, x, in, 1, grad + net->param[2 * l].offset, in, w.scratch);
     bzdi_vec_column_sums(n, width, dz, grad + net->param[2 * l + 1].offset);
     if (l == 0) break;
-    float *dx = w.gradient[l & 1];
+    float *dx = w.y[l - 1]; /* x, which nobody needs any more */
     bzdi_gemm(context, n, in, width, dz, width, 1, weight(mlp, weights, l), in, 1, dx, in, w.scratch);
     pass p = {.slope = w.z[l - 1], .gradient = dx, .n = n, .width = in};
     bzdi_parallel_for(context, blocks(n), slope_task, &p);
