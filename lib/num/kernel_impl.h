@@ -183,20 +183,24 @@ INLINE void row_sized(const bzdi_tile_job *job, const int half, const int panels
   float sums[PANEL];
 #pragma GCC unroll 8
   for (int v = 0; v < panels * PANEL_VECTORS; v++) sum[v] = (vf){0};
-  const float *a = job->a, *b = job->b;
-  const uint32_t *b16 = job->b16;
-  const int64_t k = job->k, next = k * PANEL; /* floats from one panel to the next */
-  for (int64_t p = 0; p < k; p++, b16 += half ? PANEL / 2 : 0, b += half ? 0 : PANEL) {
+  const float *a = job->a;
+  const int64_t k = job->k;
+  for (int64_t p = 0; p < k; p++) {
     const vf x = splat(a[p]);
 #pragma GCC unroll 4
     for (int q = 0; q < panels; q++)
 #pragma GCC unroll 2
       for (int v = 0; v < PAIRS; v++) {
-        vu pair = {0};
-        if (half) pair = *(const vu_loose *)(b16 + q * (next / 2) + v * LANES);
-        const float *at = b + q * next + 2 * v * LANES;
-        sum[q * PANEL_VECTORS + 2 * v] += x * (half ? lower(pair) : load(at));
-        sum[q * PANEL_VECTORS + 2 * v + 1] += x * (half ? upper(pair) : load(at + LANES));
+        const int64_t at = (q * k + p) * PANEL + 2 * v * LANES; /* of float32; one of the two pointers is NULL */
+        vf first, second;
+        if (half) {
+          const vu pair = *(const vu_loose *)(job->b16 + at / 2);
+          first = lower(pair), second = upper(pair);
+        } else {
+          first = load(job->b + at), second = load(job->b + at + LANES);
+        }
+        sum[q * PANEL_VECTORS + 2 * v] += x * first;
+        sum[q * PANEL_VECTORS + 2 * v + 1] += x * second;
       }
   }
   bzdi_tile_job one = *job;
