@@ -22,7 +22,7 @@ static int rule(void) { return own_are_fast() || !bzdi_blis_knows_cpu() ? BZDI_G
 
 size_t bzdi_gemm_scratch_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k) {
   if (way == BZDI_GEMM_RULE) way = rule();
-  int64_t floats = bzdi_own_scratch(context, m, n, k); /* BLIS may still say no */
+  int64_t floats = bzdi_own_scratch(context, m, k); /* BLIS may still say no */
   if (way == BZDI_GEMM_BLIS && floats < bzdi_blis_scratch(m, n, k)) floats = bzdi_blis_scratch(m, n, k);
   return (size_t)floats * sizeof(float) + 64;
 }

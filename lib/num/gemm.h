@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Matrix products. Row-major float32; operands of bzdi_gemm by row and column stride, so a transposed operand is a
- * swap of its strides. Two forms:
- *   bzdi_gemm     C = A B, for training: kernels of BLIS or our own by the rule in gemm.c, in blocks that are spread
- * over the context's threads; same bits for any number of threads. bzdi_packed   rows times weights packed once, for
- * sampling: our own kernels always, serial (call it inside a task); a row's bits depend on k and n only, never on how
- * many rows go with it. */
+ * swap of its strides.
+ *
+ * bzdi_gemm: C = A B, for training: kernels of BLIS or our own by the rule in gemm.c, in blocks that are spread over
+ * the context's threads; same bits for any number of threads.
+ *
+ * bzdi_packed_: rows times weights packed once, for sampling: our own kernels always, serial (call it inside a task); a
+ * row's bits depend on k and n only, never on how many rows go with it. */
 #ifndef BZDI_NUM_GEMM_H
 #define BZDI_NUM_GEMM_H
 

@@ -180,8 +180,7 @@ typedef struct job {
 
 static int64_t panels_floats(const bzdi_kernels *kernels, int64_t k) { return STRIP * bzdi_least(k, kernels->depth); }
 
-int64_t bzdi_own_scratch(const bzd_context *context, int64_t m, int64_t n, int64_t k) {
-  (void)n;
+int64_t bzdi_own_scratch(const bzd_context *context, int64_t m, int64_t k) {
   return bzdi_round_up(m * k, 16) + bzdi_slots(context) * panels_floats(bzdi_kernels_pick(), k);
 }
 

@@ -27,6 +27,7 @@ check() { # folder with lib/ inside
     END { exit bad }'
 }
 
+trap 'rm -rf sample' EXIT
 for sample in 'base/a.c:#include "num/gemm.h"' 'num/a.c:#include "store/io.h"' 'flow/a.c:#include <bezdist/flow.h>' \
   'net/a.c:#include <zlib.h>' 'num/vec.c:#include <blis.h>'; do
   rm -rf sample
