@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-  GATHER = 256, /* columns (coordinates of several samples) gathered together, of RUN nodes */
+  GATHER = 128, /* columns (coordinates of several samples) gathered together, of RUN nodes */
   RUN = 8,
   LANES = 16, /* columns are done in multiples of it: the widest vectors */
   INNER = BZDI_MAX_DEGREE - 1,
@@ -131,12 +131,17 @@ static void fit_columns(const product *p, add_fn add_nodes, int64_t first, int64
   const int32_t inner = fit->degree - 1;
   const int64_t whole = (width + LANES - 1) / LANES * LANES;
   const float *states = p->states + first / p->dim * p->sample + first % p->dim;
-  float room[RUN * GATHER], sum[SUMS];
-  double wide[SUMS];
+  float room[RUN * GATHER];
+  union {
+    float single[SUMS];
+    double wide[SUMS];
+  } sums;
+  float *sum = sums.single;
+  double *wide = sums.wide;
   if (fit->in_double)
-    memset(wide, 0, (size_t)(inner * whole) * sizeof wide[0]);
+    memset(wide, 0, (size_t)(inner * whole) * sizeof *wide);
   else
-    memset(sum, 0, (size_t)(inner * whole) * sizeof sum[0]);
+    memset(sum, 0, (size_t)(inner * whole) * sizeof *sum);
   if (in_place) add_nodes(fit, 0, fit->nodes, states, p->node, whole, sum, wide);
   if (!in_place) memset(room, 0, sizeof room); /* columns beyond the last are computed too, and dropped */
   for (int32_t k = 0; k < fit->nodes && !in_place; k += RUN) {
@@ -144,11 +149,8 @@ static void fit_columns(const product *p, add_fn add_nodes, int64_t first, int64
     for (int32_t l = 0; l < count; l++) gather(p, k + l, first, width, room + l * whole);
     add_nodes(fit, k, count, room, whole, whole, sum, wide);
   }
-  for (int32_t i = 0; i < inner; i++) {
-    float *line = sum + i * whole;
-    for (int64_t j = 0; j < width && fit->in_double; j++) line[j] = (float)wide[i * whole + j];
-    scatter(p, i + 1, first, width, line);
-  }
+  for (int64_t j = 0; j < inner * whole && fit->in_double; j++) sums.single[j] = (float)sums.wide[j]; /* in place */
+  for (int32_t i = 0; i < inner; i++) scatter(p, i + 1, first, width, sum + i * whole);
   for (int32_t end = 0; end < 2; end++) { /* sums are not needed any more */
     gather(p, end ? fit->nodes - 1 : 0, first, width, sum);
     scatter(p, end ? fit->degree : 0, first, width, sum);
