@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the api files share: checks of arguments with one wording, and the first released sizes of public structs. */
+/* What the api files share: checks of arguments with one wording. */
 #ifndef BZDI_API_API_H
 #define BZDI_API_API_H
 
+#include "api/sizes.h"
 #include "base/alloc.h"
 #include "base/config.h"
 #include "base/context.h"

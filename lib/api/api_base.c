@@ -6,9 +6,6 @@
 
 #include <stdio.h>
 
-#define FIRST_CONTEXT_CONFIG 64
-_Static_assert(sizeof(bzd_context_config) == FIRST_CONTEXT_CONFIG, "layout of bzd_context_config");
-_Static_assert(sizeof(bzd_progress) == 64, "layout of bzd_progress");
 _Static_assert(sizeof(bzd_status) == 4, "statuses are 32 bits");
 
 #define TEXT_OF(x) #x

@@ -8,10 +8,6 @@
 
 #include <string.h>
 
-#define FIRST_CHECKPOINT_INFO 56
-#define FIRST_TENSOR_INFO 120
-_Static_assert(sizeof(bzd_checkpoint_info) == FIRST_CHECKPOINT_INFO, "layout of bzd_checkpoint_info");
-_Static_assert(sizeof(bzd_tensor_info) == FIRST_TENSOR_INFO, "layout of bzd_tensor_info");
 _Static_assert((int)BZDI_ROLE_PARAMETER == BZD_ROLE_PARAMETER && (int)BZDI_ROLE_EMA == BZD_ROLE_EMA &&
                    (int)BZDI_ROLE_MOMENT1 == BZD_ROLE_MOMENT1 && (int)BZDI_ROLE_MOMENT2 == BZD_ROLE_MOMENT2 &&
                    (int)BZDI_ROLE_BUFFER == BZD_ROLE_BUFFER && (int)BZDI_ROLE_PATHS == BZD_ROLE_PATHS,

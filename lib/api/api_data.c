@@ -3,10 +3,6 @@
 #include "api/item.h"
 #include "distill/data.h"
 
-#define FIRST_DATA_CONFIG 128
-#define FIRST_DATA_INFO 80
-_Static_assert(sizeof(bzd_data_config) == FIRST_DATA_CONFIG, "layout of bzd_data_config");
-_Static_assert(sizeof(bzd_data_info) == FIRST_DATA_INFO, "layout of bzd_data_info");
 _Static_assert((int)BZDI_DATA_F32 == BZD_DTYPE_F32 && (int)BZDI_DATA_U8 == BZD_DTYPE_U8, "BZD_DTYPE_");
 _Static_assert((int)BZDI_NORMALISE_AUTO == BZD_NORMALISE_AUTO && (int)BZDI_NORMALISE_NONE == BZD_NORMALISE_NONE &&
                    (int)BZDI_NORMALISE_STANDARDISE == BZD_NORMALISE_STANDARDISE &&

@@ -8,10 +8,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#define FIRST_ENSEMBLE_CONFIG 88
-#define FIRST_ENSEMBLE_INFO 48
-_Static_assert(sizeof(bzd_ensemble_config) == FIRST_ENSEMBLE_CONFIG, "layout of bzd_ensemble_config");
-_Static_assert(sizeof(bzd_ensemble_info) == FIRST_ENSEMBLE_INFO, "layout of bzd_ensemble_info");
 _Static_assert((int)BZDI_COMBINE_VELOCITY == BZD_COMBINE_VELOCITY && (int)BZDI_COMBINE_MIXTURE == BZD_COMBINE_MIXTURE &&
                    (int)BZDI_COMBINE_SELECT == BZD_COMBINE_SELECT &&
                    (int)BZDI_COMBINE_ENDPOINT == BZD_COMBINE_ENDPOINT &&

@@ -5,10 +5,6 @@
 
 #include <string.h>
 
-#define FIRST_FITTER_CONFIG 40
-#define FIRST_FITTER_INFO 32
-_Static_assert(sizeof(bzd_fitter_config) == FIRST_FITTER_CONFIG, "layout of bzd_fitter_config");
-_Static_assert(sizeof(bzd_fitter_info) == FIRST_FITTER_INFO, "layout of bzd_fitter_info");
 
 static const char *const NAME = "fitter config";
 

@@ -9,12 +9,8 @@
 
 #include <string.h>
 
-#define FIRST_FLOW_CONFIG 104
-#define FIRST_FLOW_INFO 104
 _Static_assert((int)BZDI_FLOAT32 == BZD_PRECISION_FLOAT32 && (int)BZDI_BFLOAT16 == BZD_PRECISION_BFLOAT16,
                "BZD_PRECISION_");
-_Static_assert(sizeof(bzd_flow_config) == FIRST_FLOW_CONFIG, "layout of bzd_flow_config");
-_Static_assert(sizeof(bzd_flow_info) == FIRST_FLOW_INFO, "layout of bzd_flow_info");
 _Static_assert((int)BZDI_FLOW_VELOCITY == BZD_FLOW_VELOCITY && (int)BZDI_FLOW_CONTROL == BZD_FLOW_CONTROL &&
                    (int)BZDI_FLOW_ENDPOINT == BZD_FLOW_ENDPOINT && (int)BZDI_FLOW_CALLBACK == BZD_FLOW_CALLBACK,
                "BZD_FLOW_");

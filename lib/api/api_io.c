@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define FIRST_LIMITS 48
-_Static_assert(sizeof(bzd_limits) == FIRST_LIMITS, "layout of bzd_limits");
 
 static const bzd_limits defaults = {.struct_size = sizeof(bzd_limits),
                                     .max_file = UINT64_C(64) << 30,

@@ -8,12 +8,6 @@
 
 #include <math.h>
 
-#define FIRST_GRID_CONFIG 40
-#define FIRST_FLOW_METRICS_CONFIG 48
-#define FIRST_FLOW_METRICS 80
-_Static_assert(sizeof(bzd_grid_config) == FIRST_GRID_CONFIG, "layout of bzd_grid_config");
-_Static_assert(sizeof(bzd_flow_metrics_config) == FIRST_FLOW_METRICS_CONFIG, "layout of bzd_flow_metrics_config");
-_Static_assert(sizeof(bzd_flow_metrics) == FIRST_FLOW_METRICS, "layout of bzd_flow_metrics");
 
 static const char *const GRID = "grid config", *const METRICS = "flow metrics config";
 

@@ -4,10 +4,6 @@
 
 #include <math.h>
 
-#define FIRST_METRICS_CONFIG 24
-#define FIRST_METRICS_RESULT 88
-_Static_assert(sizeof(bzd_metrics_config) == FIRST_METRICS_CONFIG, "layout of bzd_metrics_config");
-_Static_assert(sizeof(bzd_metrics_result) == FIRST_METRICS_RESULT, "layout of bzd_metrics_result");
 
 static const char *const NAME = "metrics config";
 #define MAX_W2 2048 /* rows of the exact assignment */

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define FIRST_TENSORS_INFO 40
-_Static_assert(sizeof(bzd_tensors_info) == FIRST_TENSORS_INFO, "layout of bzd_tensors_info");
 _Static_assert((int)BZDI_FORMAT_AUTO == BZD_FORMAT_AUTO && (int)BZDI_FORMAT_SAFETENSORS == BZD_FORMAT_SAFETENSORS &&
                    (int)BZDI_FORMAT_NPY == BZD_FORMAT_NPY && (int)BZDI_FORMAT_NPZ == BZD_FORMAT_NPZ &&
                    (int)BZDI_FORMAT_IDX == BZD_FORMAT_IDX && (int)BZDI_FORMAT_NPZ_DEFLATED == BZD_FORMAT_NPZ_DEFLATED,
@@ -158,7 +156,7 @@ static bzd_status check_number(const bzd_tensors *tensors, int64_t i) {
 bzd_status bzd_tensors_get(const bzd_tensors *tensors, int64_t i, bzd_tensor_info *info) {
   BZDI_TRY(check_number(tensors, i));
   BZDI_TRY(bzdi_check_ptr("tensor info", info));
-  BZDI_TRY(bzdi_result_check("tensor info", info, sizeof(bzd_tensor_info)));
+  BZDI_TRY(bzdi_result_check("tensor info", info, FIRST_TENSOR_INFO));
   const bzdi_array *array = &tensors->tensors->array[i];
   bzd_tensor_info values = {.name = tensors->tensors->names.name[i],
                             .dtype = bzdi_elements[array->type].name,
@@ -277,7 +275,7 @@ static bzd_status read_config(const bzd_flow_config *config, bzdi_flow_spec *spe
                      "tensors without the text 'bezdist' do not say kind, degree, dim and cond_dim of "
                      "a flow: a config must");
   BZDI_TRY(bzd_flow_config_init(&c, sizeof c));
-  BZDI_TRY(bzdi_config_read(NAME, config, &c, sizeof c, sizeof c));
+  BZDI_TRY(bzdi_config_read(NAME, config, &c, sizeof c, FIRST_FLOW_CONFIG));
   BZDI_TRY(bzdi_check_i64(NAME, "kind", c.kind, BZD_FLOW_VELOCITY, BZD_FLOW_ENDPOINT));
   if (c.kind != BZD_FLOW_CONTROL) c.degree = 1;
   BZDI_TRY(bzdi_check_degree(NAME, c.degree, 1, BZDI_MAX_DEGREE));

@@ -2,10 +2,6 @@
 #include "api/api.h"
 #include "distill/trainer.h"
 
-#define FIRST_TRAINER_CONFIG 192
-#define FIRST_TRAINER_INFO 88
-_Static_assert(sizeof(bzd_trainer_config) == 216, "layout of bzd_trainer_config");
-_Static_assert(sizeof(bzd_trainer_info) == 104, "layout of bzd_trainer_info");
 _Static_assert((int)BZDI_LOSS_MSE == BZD_LOSS_MSE && (int)BZDI_LOSS_PSEUDO_HUBER == BZD_LOSS_PSEUDO_HUBER &&
                    (int)BZDI_LOSS_GRAM == BZD_LOSS_GRAM,
                "BZD_LOSS_");

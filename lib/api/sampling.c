@@ -7,10 +7,6 @@
 
 #include <string.h>
 
-#define FIRST_SAMPLE_CONFIG 120
-#define FIRST_SAMPLE_RESULT 40
-_Static_assert(sizeof(bzd_sample_config) == FIRST_SAMPLE_CONFIG, "layout of bzd_sample_config");
-_Static_assert(sizeof(bzd_sample_result) == FIRST_SAMPLE_RESULT, "layout of bzd_sample_result");
 _Static_assert((int)BZDI_SOLVER_AUTO == BZD_SOLVER_AUTO && (int)BZDI_SOLVER_EULER == BZD_SOLVER_EULER &&
                    (int)BZDI_SOLVER_MIDPOINT == BZD_SOLVER_MIDPOINT && (int)BZDI_SOLVER_HEUN == BZD_SOLVER_HEUN &&
                    (int)BZDI_SOLVER_RK4 == BZD_SOLVER_RK4 && (int)BZDI_SOLVER_DOPRI5 == BZD_SOLVER_DOPRI5 &&

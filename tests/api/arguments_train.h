@@ -176,7 +176,7 @@ static void test_trainer_create(void) {
     FIELD(member, NAN);                                                                                                \
     FIELD(member, INFINITY);                                                                                           \
   } while (0)
-  BAD_CONFIG_SINCE(192, bzd_trainer_config, bzd_trainer_config_init, bzd_trainer, CREATE);
+  BAD_CONFIG(bzd_trainer_config, bzd_trainer_config_init, bzd_trainer, CREATE);
   FIELD(loss, 0);
   FIELD(loss, 4);
   FIELD(steps, 0);

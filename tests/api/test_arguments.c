@@ -95,12 +95,8 @@ static void check_bad(const char *call, bzd_status got, bzd_status expected, lon
   } while (0)
 
 /* A config c: never initialised, too small, absurdly large, newer with a tail that is set; NULL to its init. */
-#define BAD_CONFIG(type, init, made_type, call) BAD_CONFIG_SINCE(sizeof(type), type, init, made_type, call)
-/* first: size of the struct in the first header that had it. */
-#define BAD_CONFIG_SINCE(first, type, init, made_type, call)                                                           \
-  BAD_CONFIG_SIZES(first, type, init, BAD_OUT(BZD_E_CONFIG, made_type, call))
-#define BAD_CONFIG_OF(type, init, refused) BAD_CONFIG_SIZES(sizeof(type), type, init, refused)
-#define BAD_CONFIG_SIZES(first, type, init, refused)                                                                   \
+#define BAD_CONFIG(type, init, made_type, call) BAD_CONFIG_OF(type, init, BAD_OUT(BZD_E_CONFIG, made_type, call))
+#define BAD_CONFIG_OF(type, init, refused)                                                                             \
   do {                                                                                                                 \
     struct {                                                                                                           \
       type config;                                                                                                     \
@@ -109,7 +105,7 @@ static void check_bad(const char *call, bzd_status got, bzd_status expected, lon
     const type *c = &wide.config;                                                                                      \
     memset(&wide, 0, sizeof wide);                                                                                     \
     refused;                                                                                                           \
-    wide.config.struct_size = (first)-1;                                                                               \
+    wide.config.struct_size = sizeof(type) - 1;                                                                        \
     refused;                                                                                                           \
     wide.config.struct_size = UINT32_MAX;                                                                              \
     refused;                                                                                                           \
@@ -118,7 +114,7 @@ static void check_bad(const char *call, bzd_status got, bzd_status expected, lon
     refused;                                                                                                           \
     BAD(BZD_E_ARGUMENT, init(NULL, sizeof(type)));                                                                     \
     BAD(BZD_E_CONFIG, init(&wide.config, 0));                                                                          \
-    BAD(BZD_E_CONFIG, init(&wide.config, (first)-1));                                                                  \
+    BAD(BZD_E_CONFIG, init(&wide.config, sizeof(type) - 1));                                                           \
     BAD(BZD_E_CONFIG, init(&wide.config, SIZE_MAX));                                                                   \
   } while (0)
 
