@@ -4,7 +4,6 @@
 #include "distill/source.h"
 #include "num/bernstein.h"
 
-_Static_assert(sizeof(bzd_ensemble_source_config) == FIRST_ENSEMBLE_SOURCE_CONFIG, "layout of its config");
 _Static_assert((int)BZDI_SOURCE_DATA == BZD_SOURCE_DATA && (int)BZDI_SOURCE_ENSEMBLE == BZD_SOURCE_ENSEMBLE &&
                    (int)BZDI_SOURCE_CALLBACK == BZD_SOURCE_CALLBACK && (int)BZDI_SOURCE_POOL == BZD_SOURCE_POOL &&
                    (int)BZDI_SOURCE_TRANSPORT == BZD_SOURCE_TRANSPORT,
