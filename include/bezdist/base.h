@@ -30,6 +30,7 @@ extern "C" {
 
 /* ---- Version ------------------------------------------------------------------------------------------------- */
 
+/* Version of these headers. */
 #define BZD_VERSION_MAJOR 0
 #define BZD_VERSION_MINOR 1
 #define BZD_VERSION_PATCH 0
@@ -51,7 +52,7 @@ BZD_API size_t bzd_build_info(char *buf, size_t cap);
  * added in the gaps. */
 typedef int32_t bzd_status;
 
-#define BZD_OK 0
+#define BZD_OK 0                /* done */
 #define BZD_E_ARGUMENT (-10)    /* an argument is NULL, out of range or not finite */
 #define BZD_E_DIMENSION (-11)   /* two things that must agree in shape do not */
 #define BZD_E_CONFIG (-12)      /* a struct was never initialised, or is newer than this library */
@@ -88,8 +89,8 @@ typedef void *(*bzd_alloc_fn)(void *user, size_t size, size_t align);
 /* Gives back what bzd_alloc_fn gave, with the same size and align. Called on any thread. */
 typedef void (*bzd_free_fn)(void *user, void *ptr, size_t size, size_t align);
 
-#define BZD_LOG_WARNING 1
-#define BZD_LOG_INFO 2
+#define BZD_LOG_WARNING 1 /* something works less well than it could */
+#define BZD_LOG_INFO 2    /* anything else worth a line; none so far */
 /* One line without a newline. Called on the caller's thread. */
 typedef void (*bzd_log_fn)(void *user, int32_t level, const char *text);
 
@@ -99,17 +100,18 @@ typedef void (*bzd_task_fn)(void *arg, int64_t i);
  * not depend on how the host spreads the calls. */
 typedef void (*bzd_parallel_for_fn)(void *user, int64_t n, bzd_task_fn fn, void *arg);
 
+/* What bzd_context_create takes. */
 typedef struct bzd_context_config {
   uint32_t struct_size; /* set by bzd_context_config_init */
   int32_t threads;      /* 1..256, default 1; 0 = the number of cores this process may use. With parallel_for: how many
                            calls of fn may run at once (more of them wait for each other) */
   bzd_alloc_fn alloc;   /* NULL (default): libc. alloc and free are given together */
-  bzd_free_fn free;
-  void *alloc_user;
-  bzd_log_fn log; /* NULL (default): silent */
-  void *log_user;
+  bzd_free_fn free;     /* with alloc; NULL (default): libc */
+  void *alloc_user;     /* user of alloc and free, NULL (default) */
+  bzd_log_fn log;       /* NULL (default): silent */
+  void *log_user;       /* user of log, NULL (default) */
   bzd_parallel_for_fn parallel_for; /* NULL (default): the library's own pool, started at first use */
-  void *parallel_for_user;
+  void *parallel_for_user;          /* user of parallel_for, NULL (default) */
 } bzd_context_config;
 
 /* Fills *config, of which the caller knows size bytes (sizeof), with the defaults above; all size bytes are written. A
@@ -145,17 +147,28 @@ typedef struct bzd_trainer bzd_trainer;       /* fits a flow to the paths of a s
 typedef struct bzd_checkpoint bzd_checkpoint; /* named tensors and metadata, as in a file  (checkpoint.h) */
 typedef struct bzd_tensors bzd_tensors;       /* tensors of other programs' files         (tensors.h) */
 
+/* Called once, when what it was given for is gone. It must not call the library. */
+typedef void (*bzd_release_fn)(void *user);
+
+/* Has fn(user) called when the last hold on an object is gone, the caller's and those of all objects that retain it,
+ * and nothing that was lent to it (callback and user, borrowed rows or bytes; of a context its allocator and log) will
+ * be used again: the moment for a binding to free a closure. handle is any live handle of these types, or a context.
+ * fn runs on the thread that drops the last hold, inside the destroy function or the call that replaces the object.
+ * One for each object: a later one takes the place of the earlier, which is not called; fn NULL takes it away.
+ * Status: BZD_E_ARGUMENT (NULL), BZD_E_STATE (not a live handle). Threads: exclusive. Since 0.1. */
+BZD_API bzd_status bzd_on_release(void *handle, bzd_release_fn fn, void *user);
+
 /* Partial progress of a long call. Filled by the library; struct_size is the library's. */
 typedef struct bzd_progress {
-  uint32_t struct_size;
-  int32_t phase;      /* BZD_PHASE_: what the numbers below count */
-  int64_t step;       /* done so far, this call's or the whole schedule's (trainers) */
-  int64_t of;         /* of so many; 0 = unknown */
-  double loss;        /* trainers: of the last step; else 0 */
-  double smooth_loss; /* trainers: exponential mean over about 100 steps */
-  double rate;        /* trainers: learning rate of the last step */
-  double nfe;         /* samplers and sources: network evaluations per row so far, mean */
-  double seconds;     /* since this call began */
+  uint32_t struct_size; /* set by the library */
+  int32_t phase;        /* BZD_PHASE_: what the numbers below count */
+  int64_t step;         /* done so far, this call's or the whole schedule's (trainers) */
+  int64_t of;           /* of so many; 0 = unknown */
+  double loss;          /* trainers: of the last step; else 0 */
+  double smooth_loss;   /* trainers: exponential mean over about 100 steps */
+  double rate;          /* trainers: learning rate of the last step */
+  double nfe;           /* samplers and sources: network evaluations per row so far, mean */
+  double seconds;       /* since this call began */
 } bzd_progress;
 
 #define BZD_PHASE_TRAIN 1    /* training steps */

@@ -74,6 +74,10 @@ int32_t bzd_context_threads(const bzd_context *context) {
   return context == NULL || context->handle.magic != BZDI_MAGIC_CONTEXT ? 1 : context->threads;
 }
 
+bzd_status bzd_on_release(void *handle, bzd_release_fn fn, void *user) {
+  return bzdi_done(bzdi_handle_on_release(handle, fn, user));
+}
+
 /* ---- Random numbers ------------------------------------------------------------------------------------------ */
 
 static bzd_status check_random(const char *name, int64_t first, int64_t n, int64_t dim, const float *out) {

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-
 static const char *const NAME = "fitter config";
 
 static const bzd_fitter_config defaults = {.struct_size = sizeof(bzd_fitter_config), .degree = 2, .nodes = 17};

@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-
 static const bzd_limits defaults = {.struct_size = sizeof(bzd_limits),
                                     .max_file = UINT64_C(64) << 30,
                                     .max_raw = UINT64_C(64) << 30,

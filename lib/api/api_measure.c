@@ -8,7 +8,6 @@
 
 #include <math.h>
 
-
 static const char *const GRID = "grid config", *const METRICS = "flow metrics config";
 
 static const bzd_grid_config grid_defaults = {

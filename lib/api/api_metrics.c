@@ -4,7 +4,6 @@
 
 #include <math.h>
 
-
 static const char *const NAME = "metrics config";
 #define MAX_W2 2048 /* rows of the exact assignment */
 

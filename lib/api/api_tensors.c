@@ -18,8 +18,6 @@ struct bzd_tensors {
   bzdi_tensors *tensors;
 };
 
-#define BZDI_MAGIC_TENSORS 0x534E4554u
-
 size_t bzd_tensors_info_size(void) { return sizeof(bzd_tensors_info); }
 
 static void drop(void *self) { bzdi_tensors_free(((bzd_tensors *)self)->tensors); }

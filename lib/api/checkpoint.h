@@ -12,8 +12,6 @@ struct bzd_checkpoint {
   int32_t kind; /* BZD_CHECKPOINT_ */
 };
 
-#define BZDI_MAGIC_CHECKPOINT 0x54504B43u
-
 /* Without a store yet. */
 bzd_status bzdi_checkpoint_new(const bzd_context *context, bzd_checkpoint **out);
 /* Sets kind from the opened store. */

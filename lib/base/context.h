@@ -23,8 +23,6 @@ struct bzd_context {
       *pool; /* NULL when threads == 1 or parallel_for is set; owns its locks, starts threads at first use */
 };
 
-#define BZDI_MAGIC_CONTEXT 0x545A4342u
-
 bzd_status bzdi_context_new(const bzd_context_config *config, bzd_context **out); /* config complete and checked */
 /* The context itself, or the constant default one for NULL. */
 bzd_context *bzdi_context(const bzd_context *context);

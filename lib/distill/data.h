@@ -30,8 +30,6 @@ struct bzd_data {
   bzdi_item item; /* cond_dim = classes with labels; scale, offset NULL when the identity */
 };
 
-#define BZDI_MAGIC_DATA 0x41544144u
-
 bzd_status bzdi_data_new(const bzd_context *context, const bzdi_data_spec *spec, bzd_data **out);
 /* Rows index[0..n-1] in model units, (value - offset) / scale; x or cond may be NULL. */
 void bzdi_data_rows(const bzd_data *data, int64_t n, const int64_t *index, float *x, float *cond);

@@ -52,8 +52,6 @@ struct bzd_ensemble {
   bzdi_cache cache; /* of samplers and velocity */
 };
 
-#define BZDI_MAGIC_ENSEMBLE 0x534E4542u
-
 bzd_status bzdi_ensemble_new(const bzd_context *context, const bzdi_ensemble_spec *spec, bzd_ensemble **out);
 /* bins > 0 rows of sum 1, copied: the weights that a rule learned, or a file holds. */
 bzd_status bzdi_ensemble_set_table(bzd_ensemble *ensemble, int32_t bins, const double *table);

@@ -11,8 +11,6 @@ struct bzd_fitter {
   bzdi_fit *fit;
 };
 
-#define BZDI_MAGIC_FITTER 0x52544946u
-
 /* Arguments as bzdi_fit_new, checked by the caller; times NULL: equal distances. */
 bzd_status bzdi_fitter_new(const bzd_context *context, int32_t degree, int32_t nodes, const double *times,
                            const double *weights, double ridge, bzd_fitter **out);

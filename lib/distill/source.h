@@ -51,8 +51,6 @@ struct bzd_source {
   bzdi_cache cache; /* workspace of paths */
 };
 
-#define BZDI_MAGIC_SOURCE 0x43525342u
-
 bzd_status bzdi_source_new_data(const bzd_data *target, const bzd_data *start, uint64_t seed, bzd_source **out);
 /* The x0 of each group of samples dealt out anew, by optimal assignment. */
 bzd_status bzdi_source_new_transport(const bzd_data *target, const bzd_data *start, int64_t group, uint64_t seed,

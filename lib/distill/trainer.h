@@ -65,8 +65,6 @@ struct bzd_trainer {
   size_t work_bytes;
 };
 
-#define BZDI_MAGIC_TRAINER 0x4E525442u
-
 /* With the weights of now, no moments, step 0; what create and load share. */
 bzd_status bzdi_trainer_new_net(const bzd_context *context, const bzdi_flow_shape *shape, const float *weights,
                                 const bzd_source *source, const bzdi_trainer_config *config, bzd_trainer **out);

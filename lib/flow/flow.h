@@ -39,8 +39,6 @@ struct bzd_flow {
   bzdi_cache cache;        /* workspace of velocity, curve and the samplers */
 };
 
-#define BZDI_MAGIC_FLOW 0x574C4642u
-
 typedef struct bzdi_flow_spec { /* values checked by the caller */
   int32_t kind, degree, layers, time_features;
   int64_t width;

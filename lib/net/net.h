@@ -60,8 +60,6 @@ struct bzdi_net {
   bzdi_param *param; /* [params], offsets ascending, without gaps */
 };
 
-#define BZDI_MAGIC_NET 0x545A4E42u
-
 /* Writes each parameter of the flat array as a tensor "<prefix><name>" with this role; read demands names and shapes.
  */
 bzd_status bzdi_net_save_array(const bzdi_net *net, bzdi_store *store, const char *prefix, int32_t role,

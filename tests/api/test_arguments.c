@@ -221,6 +221,9 @@ static void test_base(void **state) {
   BAD(ARG, bzd_uniform(0, 0, 0, 1, -4, s.out));
   BAD(ARG, bzd_uniform(0, 0, 0, 1, 4, NULL));
   OK(bzd_noise(0, 0, 0, 0, 4, NULL));
+  BAD(ARG, bzd_on_release(NULL, NULL, NULL));
+  BAD(BZD_E_STATE, bzd_on_release(s.dead, NULL, NULL));
+  BAD(BZD_E_STATE, bzd_on_release((char *)s.context + 1, NULL, NULL));
 }
 
 /* ---- data.h -------------------------------------------------------------------------------------------------- */

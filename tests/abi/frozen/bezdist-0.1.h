@@ -68,6 +68,8 @@ typedef struct bzd_source bzd_source;
 typedef struct bzd_trainer bzd_trainer;
 typedef struct bzd_checkpoint bzd_checkpoint;
 typedef struct bzd_tensors bzd_tensors;
+typedef void (*bzd_release_fn)(void *user);
+BZD_API bzd_status bzd_on_release(void *handle, bzd_release_fn fn, void *user);
 typedef struct bzd_progress {
   uint32_t struct_size;
   int32_t phase;

@@ -92,6 +92,8 @@ static int32_t fetch(void *user, uint64_t offset, void *data, size_t size) {
   return 0;
 }
 
+static void gone(void *user) { ++*(int *)user; }
+
 /* ---- The nouns ---- */
 
 static bzd_context *context;
@@ -253,6 +255,7 @@ static void own_flow(void) {
   bzd_flow_config config;
   bzd_flow *made;
   bzd_grid_config grid_config;
+  int released = 0;
   double grid[5], error;
   float out[N * DIM];
   OK(bzd_flow_config_init(&config, sizeof config));
@@ -265,7 +268,9 @@ static void own_flow(void) {
   grid_config.rows = 32, grid_config.candidates = 8;
   OK(bzd_flow_choose_grid(made, &grid_config, grid, &error));
   MUST(grid[0] == 0 && grid[4] == 1 && error > 0);
+  OK(bzd_on_release(made, gone, &released));
   bzd_flow_destroy(made);
+  MUST(released == 1);
 }
 
 static bzd_ensemble *ensemble(const bzd_flow *a, const bzd_flow *b, int32_t rule) {
