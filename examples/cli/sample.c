@@ -91,20 +91,48 @@ static void check(const struct sample *sample) {
   if (sample->grid_auto && sample->backward) die_usage("--grid auto does not go with --backward");
 }
 
-/* --grid into the config, chosen here where it is auto. */
-static void set_grid(struct sample *sample, const bzd_flow *flow, const bzd_flow_info *info,
-                     bzd_sample_config *config) {
+/* The flow's own trajectories under these conditions [n, cond_dim] (NULL: none), for a grid to be chosen on. */
+static bzd_source *own_paths(const struct sample *sample, const bzd_flow *flow, int64_t n, const float *cond,
+                             int64_t cond_dim) {
+  bzd_ensemble *self;
+  bzd_fitter_config fitter_config;
+  bzd_fitter *fitter;
+  bzd_ensemble_source_config config;
+  bzd_source *paths;
+  float *none = cond ? NULL : must_alloc((size_t)cond_dim, sizeof(float));
+  if (none) memset(none, 0, (size_t)cond_dim * sizeof *none);
+  must(bzd_ensemble_create(sample->common.context, NULL, 1, &flow, &self), "--grid auto");
+  must(bzd_fitter_config_init(&fitter_config, sizeof fitter_config), NULL);
+  fitter_config.degree = 8; /* the trajectory itself, not a curve of few points */
+  fitter_config.nodes = 33;
+  must(bzd_fitter_create(sample->common.context, &fitter_config, &fitter), NULL);
+  must(bzd_ensemble_source_config_init(&config, sizeof config), NULL);
+  config.seed = sample->common.seed;
+  config.steps = 32;
+  config.bend = 1;
+  config.cond = cond ? cond : none;
+  config.cond_count = cond ? n : 1;
+  must(bzd_source_create_ensemble(self, fitter, &config, &paths), "--grid auto");
+  bzd_fitter_destroy(fitter);
+  bzd_ensemble_destroy(self);
+  free(none);
+  return paths;
+}
+
+/* --grid into the config, chosen here where it is auto: for these conditions, without guidance. */
+static void set_grid(struct sample *sample, const bzd_flow *flow, const bzd_flow_info *info, int64_t n,
+                     const float *cond, bzd_sample_config *config) {
   if (sample->grid_auto) {
-    if (info->cond_dim)
-      die("--grid auto: %s takes conditions of %lld numbers; only an unconditional flow has a grid of its own",
-          sample->model, (long long)info->cond_dim);
+    bzd_source *paths = info->cond_dim ? own_paths(sample, flow, n, cond, info->cond_dim) : NULL;
     bzd_grid_config grid;
     must(bzd_grid_config_init(&grid, sizeof grid), NULL);
     if (config->steps) grid.steps = config->steps;
     if (grid.candidates < grid.steps) grid.candidates = grid.steps;
     grid.seed = sample->common.seed;
+    grid.paths = paths;
     double error;
     must(bzd_flow_choose_grid(flow, &grid, sample->grid, &error), "--grid auto");
+    bzd_source_destroy(paths);
     sample->grid_count = grid.steps + 1;
     if (!sample->common.quiet) {
       fputs("bezdist: grid ", stderr);
@@ -175,7 +203,7 @@ int cmd_sample(int argc, char **argv) {
   if (sample.backward) config.t0 = 1, config.t1 = 0;
   if (sample.data_units) config.units = BZD_UNITS_DATA;
   if (sample.renoise >= 0) config.renoise = sample.renoise;
-  set_grid(&sample, flow, &info, &config);
+  set_grid(&sample, flow, &info, n, cond, &config);
   if (sample.tolerance > 0) config.rtol = config.atol = sample.tolerance;
   struct progress progress = {.title = "sample", .quiet = sample.common.quiet};
   config.progress = progress_show;

@@ -34,8 +34,11 @@ fails 2 "" sample --model c.bzd --grid 1
 fails 1 "expected the end 1" sample --model c.bzd --grid 0,0.5 --quiet
 fails 1 "chooses its own steps" sample --model m.bzd --grid 0,0.5,1 --solver dopri5 --quiet
 fails 1 "endpoint flow" sample --model e.bzd --grid auto --quiet
-$bezdist train --data digits --labels digits-labels --out d.bzd --steps 5 $small >/dev/null
-fails 1 "conditions of 10 numbers" sample --model d.bzd --label 1 --grid auto --quiet
+$bezdist train --data digits --labels digits-labels --out d.bzd --steps 40 $small >/dev/null
+# Under a condition the grid is that of its own trajectories.
+one=$(grid_of --model d.bzd --label 1 --grid auto --nfe 3) none=$(grid_of --model d.bzd --grid auto --nfe 3)
+[ "$(echo "$one" | tr , '\n' | wc -l)" = 4 ] && [ "$(echo "$none" | tr , '\n' | wc -l)" = 4 ]
+same "$(points d.bzd --label 1 --grid auto --nfe 3)" "$(points d.bzd --label 1 --grid "$one")" "a label's grid $one"
 
 # Measures of the flow: where there is a velocity, and its conditions, and no guidance.
 measured() {
