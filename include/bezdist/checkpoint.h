@@ -49,7 +49,7 @@ BZD_API bzd_status bzd_checkpoint_from_source(const bzd_source *source, bzd_chec
  * (NULL, numbers), BZD_E_STATE, BZD_E_MEMORY. *out NULL on failure. Threads: shared-read on base. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_from_paths(const bzd_source *base, int64_t first, int64_t count, int64_t window,
                                              uint64_t seed, bzd_progress_fn progress, void *user, bzd_checkpoint **out);
-/* NULL is fine. Threads: any, once. Since 0.1. */
+/* Drops the caller's hold. NULL is fine. Threads: any, once. Since 0.1. */
 BZD_API void bzd_checkpoint_destroy(bzd_checkpoint *checkpoint);
 
 /* ---- Bytes out ----------------------------------------------------------------------------------------------- */
@@ -113,21 +113,22 @@ BZD_API bzd_status bzd_checkpoint_stream_source(const bzd_checkpoint *checkpoint
 
 /* ---- Looking inside ------------------------------------------------------------------------------------------ */
 
-#define BZD_CHECKPOINT_FLOW 1
-#define BZD_CHECKPOINT_ENSEMBLE 2
-#define BZD_CHECKPOINT_TRAINER 3
-#define BZD_CHECKPOINT_PATHS 4
+#define BZD_CHECKPOINT_FLOW 1     /* a flow */
+#define BZD_CHECKPOINT_ENSEMBLE 2 /* an ensemble with its members */
+#define BZD_CHECKPOINT_TRAINER 3  /* a training at some step */
+#define BZD_CHECKPOINT_PATHS 4    /* a path store */
 
+/* What bzd_checkpoint_get_info fills. */
 typedef struct bzd_checkpoint_info {
   uint32_t struct_size;   /* set by the caller */
   int32_t kind;           /* BZD_CHECKPOINT_ */
   uint32_t version_major; /* of the format */
-  uint32_t version_minor;
-  int64_t tensors;
-  int64_t metadata; /* key-values, trainer state included */
-  uint64_t raw_bytes;
-  uint64_t file_bytes; /* 0 when it was built and not opened */
-  int64_t sections;    /* ancillary ones */
+  uint32_t version_minor; /* of the format */
+  int64_t tensors;        /* number of them */
+  int64_t metadata;       /* key-values, trainer state included */
+  uint64_t raw_bytes;     /* of all tensors when decoded */
+  uint64_t file_bytes;    /* 0 when it was built and not opened */
+  int64_t sections;       /* ancillary ones */
 } bzd_checkpoint_info;
 
 /* sizeof(bzd_checkpoint_info) in this library. Threads: any. Since 0.1. */
@@ -136,22 +137,23 @@ BZD_API size_t bzd_checkpoint_info_size(void);
  * BZD_E_STATE (not a live handle), BZD_E_CONFIG (struct_size never set). Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_get_info(const bzd_checkpoint *checkpoint, bzd_checkpoint_info *info);
 
-#define BZD_ROLE_PARAMETER 1
-#define BZD_ROLE_EMA 2
-#define BZD_ROLE_MOMENT1 3
-#define BZD_ROLE_MOMENT2 4
-#define BZD_ROLE_BUFFER 5
-#define BZD_ROLE_PATHS 6
+#define BZD_ROLE_PARAMETER 1 /* weights and biases */
+#define BZD_ROLE_EMA 2       /* averaged weights and biases */
+#define BZD_ROLE_MOMENT1 3   /* of Adam: mean of the gradient */
+#define BZD_ROLE_MOMENT2 4   /* of Adam: mean of its square */
+#define BZD_ROLE_BUFFER 5    /* what is not trained: frequencies, scale, offset */
+#define BZD_ROLE_PATHS 6     /* what a path store holds */
 
+/* What bzd_checkpoint_get_tensor and bzd_tensors_get fill. */
 typedef struct bzd_tensor_info {
-  uint32_t struct_size; /* set by the caller */
-  int32_t role;         /* BZD_ROLE_ */
-  const char *name;     /* lives as long as the checkpoint */
-  const char *dtype;    /* "f32", "f64", "bf16", "i32", "i64", "u8"; static */
-  int32_t ndim;
-  int32_t reserved;
-  int64_t shape[8];
-  uint64_t raw_bytes;
+  uint32_t struct_size;     /* set by the caller */
+  int32_t role;             /* BZD_ROLE_ */
+  const char *name;         /* lives as long as the checkpoint */
+  const char *dtype;        /* "f32", "f64", "bf16", "i32", "i64", "u8"; static */
+  int32_t ndim;             /* 0..8 */
+  int32_t reserved;         /* 0 */
+  int64_t shape[8];         /* the first ndim */
+  uint64_t raw_bytes;       /* when decoded */
   uint64_t stored_bytes;    /* 0 when built and not opened */
   const char *stored_dtype; /* what the file keeps: dtype, or "bf16" of an "f32" (bzd_checkpoint_set_storage); static */
 } bzd_tensor_info;

@@ -17,6 +17,7 @@ extern "C" {
 #define BZD_NORMALISE_STANDARDISE 2 /* per coordinate: mean 0, standard deviation 1 (n - 1; constant ones: 1) */
 #define BZD_NORMALISE_GIVEN 3       /* by scale and offset below */
 
+/* What bzd_data_create takes. */
 typedef struct bzd_data_config {
   uint32_t struct_size;  /* set by bzd_data_config_init */
   int32_t dtype;         /* BZD_DTYPE_, default F32 */
@@ -46,20 +47,21 @@ BZD_API size_t bzd_data_config_size(void);
  * the first label out of range), BZD_E_DIMENSION (item_shape), BZD_E_NUMERIC (first row and column that is not finite),
  * BZD_E_STATE (context), BZD_E_CONFIG, BZD_E_MEMORY. *out NULL on failure. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_data_create(const bzd_context *context, const bzd_data_config *config, bzd_data **out);
-/* NULL is fine. Threads: any, once. Since 0.1. */
+/* Drops the caller's hold. NULL is fine. Threads: any, once. Since 0.1. */
 BZD_API void bzd_data_destroy(bzd_data *data);
 
+/* What bzd_data_get_info fills. */
 typedef struct bzd_data_info {
-  uint32_t struct_size; /* set by the caller */
-  int32_t dtype;
-  int64_t n;
-  int64_t dim;
-  int64_t cond_dim;   /* classes when there are labels */
-  int32_t classes;    /* 0 without labels */
-  int32_t has_affine; /* 1 unless the normalisation is the identity */
-  int32_t item_ndim;
-  int32_t reserved;
-  int64_t item_shape[4];
+  uint32_t struct_size;  /* set by the caller */
+  int32_t dtype;         /* BZD_DTYPE_ of the rows given */
+  int64_t n;             /* rows */
+  int64_t dim;           /* numbers in a row */
+  int64_t cond_dim;      /* classes when there are labels */
+  int32_t classes;       /* 0 without labels */
+  int32_t has_affine;    /* 1 unless the normalisation is the identity */
+  int32_t item_ndim;     /* as given in the config */
+  int32_t reserved;      /* 0 */
+  int64_t item_shape[4]; /* the first item_ndim */
 } bzd_data_info;
 
 /* sizeof(bzd_data_info) in this library. Threads: any. Since 0.1. */

@@ -22,6 +22,7 @@ extern "C" {
 /* As VELOCITY without the check of generations: the mean of fields of different couplings is the flow of neither. */
 #define BZD_COMBINE_ANY_VELOCITY 5
 
+/* Equal weights. */
 #define BZD_RULE_UNIFORM 1
 /* Given numbers. */
 #define BZD_RULE_FIXED 2
@@ -38,14 +39,15 @@ extern "C" {
 /* The caller's own rule; velocities only. */
 #define BZD_RULE_CALLBACK 7
 
+/* What bzd_ensemble_create takes. */
 typedef struct bzd_ensemble_config {
-  uint32_t struct_size;   /* set by bzd_ensemble_config_init */
-  int32_t combine;        /* BZD_COMBINE_, default VELOCITY */
-  int32_t rule;           /* of weights: BZD_RULE_, default UNIFORM */
-  int32_t reserved;       /* 0 */
-  const double *fixed;    /* [count] 0..1e30 with a positive sum, copied and scaled to sum 1; FIXED only */
-  bzd_weights_fn weights; /* of CALLBACK; it and its user must outlive the ensemble and all that retains it */
-  void *weights_user;
+  uint32_t struct_size;         /* set by bzd_ensemble_config_init */
+  int32_t combine;              /* BZD_COMBINE_, default VELOCITY */
+  int32_t rule;                 /* of weights: BZD_RULE_, default UNIFORM */
+  int32_t reserved;             /* 0 */
+  const double *fixed;          /* [count] 0..1e30 with a positive sum, copied and scaled to sum 1; FIXED only */
+  bzd_weights_fn weights;       /* of CALLBACK; it and its user must outlive the ensemble and all that retains it */
+  void *weights_user;           /* user of weights, NULL (default) */
   const bzd_source *validation; /* paths that ERROR and VARIANCE learn from on creation: those that the teachers were to
                                    learn, not seen in training; not kept */
   int64_t validation_count;     /* samples of it, 16..2^31, default 4096 */
@@ -68,24 +70,25 @@ BZD_API size_t bzd_ensemble_config_size(void);
  * BZD_E_CONFIG, BZD_E_MEMORY. *out NULL on failure. Threads: any, shared-read on the flows. Since 0.1. */
 BZD_API bzd_status bzd_ensemble_create(const bzd_context *context, const bzd_ensemble_config *config, int64_t count,
                                        const bzd_flow *const *teachers, bzd_ensemble **out);
-/* NULL is fine. Threads: any, once. Since 0.1. */
+/* Drops the caller's hold. NULL is fine. Threads: any, once. Since 0.1. */
 BZD_API void bzd_ensemble_destroy(bzd_ensemble *ensemble);
 
+/* What bzd_ensemble_get_info fills. */
 typedef struct bzd_ensemble_info {
   uint32_t struct_size; /* set by the caller */
-  int32_t combine;
-  int32_t rule;
-  int32_t nfe; /* network evaluations that one evaluation of a row counts: all members, guided ones twice */
-  int64_t count;
-  int64_t dim;
-  int64_t cond_dim;
+  int32_t combine;      /* BZD_COMBINE_ */
+  int32_t rule;         /* BZD_RULE_ */
+  int32_t nfe;          /* network evaluations that one evaluation of a row counts: all members, guided ones twice */
+  int64_t count;        /* of members */
+  int64_t dim;          /* numbers in one sample */
+  int64_t cond_dim;     /* numbers in one condition */
   double effective; /* effective number of teachers, 1 / sum of squared weights, mean over time; NaN for rules by row:
                        bzd_ensemble_effective */
 } bzd_ensemble_info;
 
 /* sizeof(bzd_ensemble_info) in this library. Threads: any. Since 0.1. */
 BZD_API size_t bzd_ensemble_info_size(void);
-/* Facts of a ensemble into the part of *info that the caller's struct_size covers. Status: BZD_E_ARGUMENT (NULL),
+/* Facts of an ensemble into the part of *info that the caller's struct_size covers. Status: BZD_E_ARGUMENT (NULL),
  * BZD_E_STATE (not a live handle), BZD_E_CONFIG (struct_size never set). Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_ensemble_get_info(const bzd_ensemble *ensemble, bzd_ensemble_info *info);
 /* Copies the weights [count] at time t in 0..1 (rules by row: BZD_E_UNSUPPORTED, see bzd_ensemble_velocity). Status:

@@ -9,6 +9,7 @@
 extern "C" {
 #endif
 
+/* What bzd_fitter_create takes. */
 typedef struct bzd_fitter_config {
   uint32_t struct_size; /* set by bzd_fitter_config_init */
   int32_t degree;       /* 1..16, default 2 */
@@ -28,16 +29,17 @@ BZD_API size_t bzd_fitter_config_size(void);
  * BZD_E_NUMERIC (weights that leave the fit undefined), BZD_E_CONFIG, BZD_E_MEMORY. *out NULL on failure. Threads: any.
  * Since 0.1. */
 BZD_API bzd_status bzd_fitter_create(const bzd_context *context, const bzd_fitter_config *config, bzd_fitter **out);
-/* NULL is fine. Threads: any, once. Since 0.1. */
+/* Drops the caller's hold. NULL is fine. Threads: any, once. Since 0.1. */
 BZD_API void bzd_fitter_destroy(bzd_fitter *fitter);
 
+/* What bzd_fitter_get_info fills. */
 typedef struct bzd_fitter_info {
   uint32_t struct_size; /* set by the caller */
-  int32_t degree;
-  int32_t nodes;
-  int32_t in_double; /* 1 when the norm passes 100 and the product is made in double */
-  double norm;       /* of the fit matrix: how much an error of a state is amplified */
-  double condition;  /* of the normal equations */
+  int32_t degree;       /* of the curves */
+  int32_t nodes;        /* states per trajectory */
+  int32_t in_double;    /* 1 when the norm passes 100 and the product is made in double */
+  double norm;          /* of the fit matrix: how much an error of a state is amplified */
+  double condition;     /* of the normal equations */
 } bzd_fitter_info;
 
 /* sizeof(bzd_fitter_info) in this library. Threads: any. Since 0.1. */

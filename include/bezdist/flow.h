@@ -16,6 +16,7 @@ extern "C" {
 #define BZD_FLOW_ENDPOINT 3 /* u_n alone: one jump from t to 1 */
 #define BZD_FLOW_CALLBACK 4 /* the caller's own velocity function */
 
+/* What bzd_flow_create and bzd_flow_create_callback take. */
 typedef struct bzd_flow_config {
   uint32_t struct_size;  /* set by bzd_flow_config_init */
   int32_t kind;          /* BZD_FLOW_VELOCITY (default), _CONTROL or _ENDPOINT */
@@ -59,21 +60,22 @@ BZD_API bzd_status bzd_flow_create_callback(const bzd_context *context, const bz
 /* Drops the caller's hold; ensembles and trainers keep what they use. NULL is fine. Threads: any, once. Since 0.1. */
 BZD_API void bzd_flow_destroy(bzd_flow *flow);
 
+/* What bzd_flow_get_info fills. */
 typedef struct bzd_flow_info {
-  uint32_t struct_size; /* set by the caller: sizeof(bzd_flow_info) */
-  int32_t kind;
-  int32_t degree;
-  int32_t layers; /* 0 for a callback flow, as are the next four */
-  int64_t width;
-  int64_t parameters;   /* floats */
-  int64_t packed_bytes; /* weights as sampling reads them */
-  int32_t time_features;
-  int32_t has_affine;
-  int64_t dim;
-  int64_t cond_dim;
-  int32_t item_ndim;
+  uint32_t struct_size;  /* set by the caller: sizeof(bzd_flow_info) */
+  int32_t kind;          /* BZD_FLOW_ */
+  int32_t degree;        /* of a control-point flow, else 1 */
+  int32_t layers;        /* 0 for a callback flow, as are the next four */
+  int64_t width;         /* units of each hidden layer */
+  int64_t parameters;    /* floats */
+  int64_t packed_bytes;  /* weights as sampling reads them */
+  int32_t time_features; /* sin and cos together */
+  int32_t has_affine;    /* 1 when scale and offset were given */
+  int64_t dim;           /* numbers in one sample */
+  int64_t cond_dim;      /* numbers in one condition */
+  int32_t item_ndim;     /* as given in the config */
   int32_t generation; /* 1 trained on data, 2 on the paths of such flows, ...; 0 unknown (callbacks, fresh weights) */
-  int64_t item_shape[4];
+  int64_t item_shape[4]; /* the first item_ndim */
 } bzd_flow_info;
 
 /* sizeof(bzd_flow_info) in this library. Threads: any. Since 0.1. */
@@ -107,8 +109,8 @@ BZD_API bzd_status bzd_flow_get_parameters(const bzd_flow *flow, int64_t count, 
  * the old weights stay. Threads: exclusive. Since 0.1. */
 BZD_API bzd_status bzd_flow_set_parameters(bzd_flow *flow, int64_t count, const float *values);
 
-#define BZD_PRECISION_FLOAT32 0
-#define BZD_PRECISION_BFLOAT16 1
+#define BZD_PRECISION_FLOAT32 0  /* as every flow begins */
+#define BZD_PRECISION_BFLOAT16 1 /* weights rounded to 8 bits of mantissa */
 
 /* How evaluation and sampling read this flow's weights: float32, as every flow begins, or rounded to bfloat16 (8 bits
  * of mantissa, to nearest, ties to even; biases and sums stay float32): half of packed_bytes, and a single row, which
@@ -155,6 +157,7 @@ BZD_API bzd_status bzd_flow_curve(const bzd_flow *flow, int64_t n, const float *
 /* Ends at t = 1 in data units: out forwards, x0 (when given) backwards, by the flow's affine. */
 #define BZD_UNITS_DATA 1
 
+/* What bzd_flow_sample, bzd_flow_trajectory and their twins for ensembles take. */
 typedef struct bzd_sample_config {
   uint32_t struct_size;     /* set by bzd_sample_config_init */
   int32_t solver;           /* BZD_SOLVER_, default AUTO */
@@ -175,7 +178,7 @@ typedef struct bzd_sample_config {
   int32_t reserved;         /* 0 */
   double renoise;           /* eta of REANCHOR, 0..1, default 0: the sample's own x0 again */
   bzd_progress_fn progress; /* may be NULL (default) */
-  void *progress_user;
+  void *progress_user;      /* user of progress, NULL (default) */
 } bzd_sample_config;
 
 /* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
@@ -183,13 +186,14 @@ typedef struct bzd_sample_config {
 BZD_API bzd_status bzd_sample_config_init(bzd_sample_config *config, size_t size);
 BZD_API size_t bzd_sample_config_size(void);
 
+/* What sampling fills. */
 typedef struct bzd_sample_result {
   uint32_t struct_size; /* set by the caller */
   int32_t solver;       /* the one used, never AUTO */
   double nfe_mean;      /* network evaluations per row, rejected steps and guidance included */
-  int64_t nfe_max;
-  int64_t rejected; /* rejected steps of all rows */
-  double seconds;
+  int64_t nfe_max;      /* of the row with the most */
+  int64_t rejected;     /* rejected steps of all rows */
+  double seconds;       /* of the call */
 } bzd_sample_result;
 
 /* sizeof(bzd_sample_result) in this library. Threads: any. Since 0.1. */
@@ -217,6 +221,7 @@ BZD_API bzd_status bzd_flow_trajectory(const bzd_flow *flow, const bzd_sample_co
 
 /* ---- Grids --------------------------------------------------------------------------------------------------- */
 
+/* What bzd_flow_choose_grid takes. */
 typedef struct bzd_grid_config {
   uint32_t struct_size;    /* set by bzd_grid_config_init */
   int32_t steps;           /* of the grid wanted, 1..256, default 4 */

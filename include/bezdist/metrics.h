@@ -9,15 +9,17 @@
 extern "C" {
 #endif
 
-#define BZD_METRIC_SW2 1
-#define BZD_METRIC_W2 2 /* n == m <= 2048 */
-#define BZD_METRIC_ENERGY 4
-#define BZD_METRIC_FRECHET 8
-#define BZD_METRIC_PRECISION_RECALL 16
-#define BZD_METRIC_MMD 32
-#define BZD_METRIC_TOTAL_VARIANCE 64
-#define BZD_METRIC_ALL 127 /* W2 only where it applies */
+/* What to compute; fields of the same names in bzd_metrics_result. */
+#define BZD_METRIC_SW2 1               /* sw2 */
+#define BZD_METRIC_W2 2                /* w2; n == m <= 2048 */
+#define BZD_METRIC_ENERGY 4            /* energy */
+#define BZD_METRIC_FRECHET 8           /* frechet and frechet_matched */
+#define BZD_METRIC_PRECISION_RECALL 16 /* precision and recall */
+#define BZD_METRIC_MMD 32              /* mmd */
+#define BZD_METRIC_TOTAL_VARIANCE 64   /* total_variance and total_variance_b */
+#define BZD_METRIC_ALL 127             /* all of them, w2 only where it applies */
 
+/* What bzd_metrics_compare takes. */
 typedef struct bzd_metrics_config {
   uint32_t struct_size; /* set by bzd_metrics_config_init */
   uint32_t which;       /* BZD_METRIC_ bits, default ALL */
@@ -31,19 +33,20 @@ typedef struct bzd_metrics_config {
 BZD_API bzd_status bzd_metrics_config_init(bzd_metrics_config *config, size_t size);
 BZD_API size_t bzd_metrics_config_size(void);
 
-typedef struct bzd_metrics_result { /* what was not asked for, or does not apply, is NaN */
-  uint32_t struct_size;             /* set by the caller */
-  uint32_t which;                   /* what was computed */
-  double sw2;                       /* sliced 2-Wasserstein distance */
-  double w2;                        /* exact 2-Wasserstein distance, by assignment */
-  double energy;                    /* energy distance, squared form, U-statistic */
-  double frechet;                   /* Frechet distance of Gaussian fits, squared form, on the values themselves */
-  double frechet_matched;           /* the same, a rescaled about its mean to b's total variance */
-  double precision;                 /* share of a inside b's neighbourhood balls */
-  double recall;                    /* share of b inside a's */
-  double mmd;                       /* squared MMD, unbiased, RBF kernels */
-  double total_variance;            /* of a: sum over coordinates */
-  double total_variance_b;          /* of b */
+/* What bzd_metrics_compare fills: what was not asked for, or does not apply, is NaN. */
+typedef struct bzd_metrics_result {
+  uint32_t struct_size;    /* set by the caller */
+  uint32_t which;          /* what was computed */
+  double sw2;              /* sliced 2-Wasserstein distance */
+  double w2;               /* exact 2-Wasserstein distance, by assignment */
+  double energy;           /* energy distance, squared form, U-statistic */
+  double frechet;          /* Frechet distance of Gaussian fits, squared form, on the values themselves */
+  double frechet_matched;  /* the same, a rescaled about its mean to b's total variance */
+  double precision;        /* share of a inside b's neighbourhood balls */
+  double recall;           /* share of b inside a's */
+  double mmd;              /* squared MMD, unbiased, RBF kernels */
+  double total_variance;   /* of a: sum over coordinates */
+  double total_variance_b; /* of b */
 } bzd_metrics_result;
 
 /* sizeof(bzd_metrics_result) in this library. Threads: any. Since 0.1. */
@@ -66,6 +69,7 @@ BZD_API bzd_status bzd_metrics_nearest(const bzd_context *context, int64_t dim, 
 
 /* ---- The flow itself ------------------------------------------------------------------------------------------- */
 
+/* What bzd_metrics_flow takes. */
 typedef struct bzd_flow_metrics_config {
   uint32_t struct_size;    /* set by bzd_flow_metrics_config_init */
   int32_t steps;           /* of the trajectories measured (RK4), even, 2..4096, default 64 */
@@ -83,15 +87,16 @@ typedef struct bzd_flow_metrics_config {
 BZD_API bzd_status bzd_flow_metrics_config_init(bzd_flow_metrics_config *config, size_t size);
 BZD_API size_t bzd_flow_metrics_config_size(void);
 
-typedef struct bzd_flow_metrics { /* what was not asked for is NaN */
-  uint32_t struct_size;           /* set by the caller */
-  uint32_t reserved;
-  double straightness;      /* S(Z) = E integral |Z' - (Z1 - Z0)|^2 dt of the flow's trajectories */
-  double chord2;            /* E|Z1 - Z0|^2 */
-  double arc_over_chord;    /* mean of arc length / chord - 1 */
-  double path_straightness; /* the same of the paths */
-  double path_chord2;
-  double path_arc_over_chord;
+/* What bzd_metrics_flow fills: what was not asked for is NaN. */
+typedef struct bzd_flow_metrics {
+  uint32_t struct_size;       /* set by the caller */
+  uint32_t reserved;          /* 0 */
+  double straightness;        /* S(Z) = E integral |Z' - (Z1 - Z0)|^2 dt of the flow's trajectories */
+  double chord2;              /* E|Z1 - Z0|^2 */
+  double arc_over_chord;      /* mean of arc length / chord - 1 */
+  double path_straightness;   /* straightness of the paths */
+  double path_chord2;         /* chord2 of the paths */
+  double path_arc_over_chord; /* arc_over_chord of the paths */
   double crossing_variance; /* V = integral E|X' - v(X_t, t)|^2 dt: what no velocity field can follow, plus the error of
                                this one. The floor of the training loss, times dim */
   double budget;            /* (path_chord2 + path_straightness) / (chord2 + straightness + crossing_variance) - 1: 0

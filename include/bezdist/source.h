@@ -25,10 +25,12 @@ BZD_API bzd_status bzd_source_create_data(const bzd_data *target, const bzd_data
  * bzd_source_create_data. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_source_create_transport(const bzd_data *target, const bzd_data *start, int64_t group,
                                                uint64_t seed, bzd_source **out);
+
 #define BZD_GUIDE_FIT 0      /* the fitter's least squares over the whole trajectory */
 #define BZD_GUIDE_CONTROL 1  /* the guides become the interior control points (degree 2 or 3) */
 #define BZD_GUIDE_WAYPOINT 2 /* the curve passes the guides at guide_times (degree 2 or 3) */
 
+/* What bzd_source_create_ensemble takes. */
 typedef struct bzd_ensemble_source_config {
   uint32_t struct_size;  /* set by bzd_ensemble_source_config_init */
   int32_t guide;         /* BZD_GUIDE_, default FIT */
@@ -91,22 +93,23 @@ BZD_API bzd_status bzd_source_create_callback(const bzd_context *context, int32_
 BZD_API bzd_status bzd_source_create_pool(const bzd_source *base, int64_t first, int64_t count, uint64_t seed,
                                           bzd_progress_fn progress, void *user, bzd_source **out);
 
-/* NULL is fine. Threads: any, once. Since 0.1. */
+/* Drops the caller's hold. NULL is fine. Threads: any, once. Since 0.1. */
 BZD_API void bzd_source_destroy(bzd_source *source);
 
-#define BZD_SOURCE_DATA 1
-#define BZD_SOURCE_ENSEMBLE 2
-#define BZD_SOURCE_CALLBACK 3
-#define BZD_SOURCE_POOL 4
-#define BZD_SOURCE_TRANSPORT 5
+#define BZD_SOURCE_DATA 1      /* bzd_source_create_data */
+#define BZD_SOURCE_ENSEMBLE 2  /* bzd_source_create_ensemble */
+#define BZD_SOURCE_CALLBACK 3  /* bzd_source_create_callback */
+#define BZD_SOURCE_POOL 4      /* bzd_source_create_pool, or a path store's file */
+#define BZD_SOURCE_TRANSPORT 5 /* bzd_source_create_transport */
 
+/* What bzd_source_get_info fills. */
 typedef struct bzd_source_info {
-  uint32_t struct_size; /* set by the caller */
-  int32_t kind;         /* BZD_SOURCE_ */
-  int32_t degree;
-  int32_t generation; /* of a flow trained on it: 1 from data, one more than the teachers'; 0 unknown */
-  int64_t dim;
-  int64_t cond_dim;
+  uint32_t struct_size;     /* set by the caller */
+  int32_t kind;             /* BZD_SOURCE_ */
+  int32_t degree;           /* of the paths */
+  int32_t generation;       /* of a flow trained on it: 1 from data, one more than the teachers'; 0 unknown */
+  int64_t dim;              /* numbers in one point */
+  int64_t cond_dim;         /* numbers in one condition */
   int64_t count;            /* of a pool; 0: endless */
   double nfe;               /* pool: teacher evaluations per path it cost, mean; else 0 */
   double residual;          /* pool over an ensemble: root mean square of state - path, bend included; else 0 */

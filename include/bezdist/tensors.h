@@ -11,8 +11,8 @@
 extern "C" {
 #endif
 
-#define BZD_FORMAT_AUTO 0 /* opening only: told by the first bytes */
-#define BZD_FORMAT_SAFETENSORS 1
+#define BZD_FORMAT_AUTO 0         /* opening only: told by the first bytes */
+#define BZD_FORMAT_SAFETENSORS 1  /* tensors and texts */
 #define BZD_FORMAT_NPY 2          /* one tensor, no name (called "arr_0"), no texts, no bf16 */
 #define BZD_FORMAT_NPZ 3          /* written as numpy.savez does; no texts, no bf16 */
 #define BZD_FORMAT_IDX 4          /* opening only; plain or gzipped; one tensor, called "arr_0" */
@@ -39,7 +39,7 @@ BZD_API bzd_status bzd_tensors_open_callback(const bzd_context *context, bzd_rea
 /* No tensors, no texts. *out is the caller's to destroy, NULL on failure. Status: BZD_E_ARGUMENT, BZD_E_STATE
  * (context), BZD_E_MEMORY. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_tensors_create(const bzd_context *context, bzd_tensors **out);
-/* NULL is fine. Threads: any, once. Since 0.1. */
+/* Drops the caller's hold. NULL is fine. Threads: any, once. Since 0.1. */
 BZD_API void bzd_tensors_destroy(bzd_tensors *tensors);
 /* One tensor more, also to an opened file's, which itself stays as it is. name: UTF-8, new. dtype: "bool", "u8", "i8",
  * "u16", "i16", "f16", "bf16", "u32", "i32", "f32", "u64", "i64" or "f64". ndim 0..8 (0: one number, shape may be
@@ -53,13 +53,14 @@ BZD_API bzd_status bzd_tensors_set_text(bzd_tensors *tensors, const char *key, c
 
 /* ---- Looking inside ------------------------------------------------------------------------------------------ */
 
+/* What bzd_tensors_get_info fills. */
 typedef struct bzd_tensors_info {
   uint32_t struct_size; /* set by the caller */
   int32_t format;       /* BZD_FORMAT_ of the opened file; AUTO when built */
   int64_t count;        /* of tensors */
-  int64_t texts;
-  uint64_t raw_bytes;  /* of all tensors */
-  uint64_t file_bytes; /* 0 when built */
+  int64_t texts;        /* number of them */
+  uint64_t raw_bytes;   /* of all tensors */
+  uint64_t file_bytes;  /* 0 when built */
 } bzd_tensors_info;
 
 /* sizeof(bzd_tensors_info) in this library. Threads: any. Since 0.1. */

@@ -17,6 +17,7 @@ extern "C" {
  * matrix of the Bernstein basis. */
 #define BZD_LOSS_GRAM 3
 
+/* p(t) = 1. */
 #define BZD_TIME_UNIFORM 1
 /* p(t) = a (e^(at) + e^(a(1-t))) / (2 (e^a - 1)). */
 #define BZD_TIME_U_SHAPED 2
@@ -36,10 +37,11 @@ extern "C" {
  * before the last good step whose number, counted from 0, is a multiple of snapshot_every; it takes 4 floats a
  * parameter, 3 without EMA, in memory and in a checkpoint. Adam's and EMA's corrections for the start count the updates
  * that the weights have seen. Each skip and roll back is one warning in the context's log. */
-#define BZD_DIVERGENCE_STOP 1
-#define BZD_DIVERGENCE_SKIP 2
-#define BZD_DIVERGENCE_ROLL_BACK 3
+#define BZD_DIVERGENCE_STOP 1      /* the run ends */
+#define BZD_DIVERGENCE_SKIP 2      /* the step is left out */
+#define BZD_DIVERGENCE_ROLL_BACK 3 /* back to a snapshot, with a lower rate */
 
+/* What bzd_trainer_create takes. */
 typedef struct bzd_trainer_config {
   uint32_t struct_size;   /* set by bzd_trainer_config_init */
   int32_t loss;           /* BZD_LOSS_, default MSE */
@@ -100,26 +102,27 @@ BZD_API bzd_status bzd_trainer_config_aim(bzd_trainer_config *config, int32_t ki
  * source. Since 0.1. */
 BZD_API bzd_status bzd_trainer_create(const bzd_flow *student, const bzd_source *source,
                                       const bzd_trainer_config *config, bzd_trainer **out);
-/* NULL is fine. Threads: any, once, and not during run. Since 0.1. */
+/* Drops the caller's hold. NULL is fine. Threads: any, once, and not during run. Since 0.1. */
 BZD_API void bzd_trainer_destroy(bzd_trainer *trainer);
 
+/* What bzd_trainer_get_info fills. */
 typedef struct bzd_trainer_info {
   uint32_t struct_size; /* set by the caller */
-  int32_t has_ema;
-  int64_t step;  /* done, those that were skipped or rolled back included */
-  int64_t steps; /* of the schedule */
-  int64_t batch;
-  int64_t parameters;
-  int64_t work_bytes; /* activations, batch and scratch; weights, gradient, moments, EMA and snapshot come on top */
-  double loss;        /* of the last step that was applied, NaN before the first */
-  double smooth_loss;
-  double rate;
-  double gradient_norm;
+  int32_t has_ema;      /* 1 when averaged weights are kept */
+  int64_t step;         /* done, those that were skipped or rolled back included */
+  int64_t steps;        /* of the schedule */
+  int64_t batch;        /* rows of a step */
+  int64_t parameters;   /* floats */
+  int64_t work_bytes;   /* activations, batch and scratch; weights, gradient, moments, EMA and snapshot come on top */
+  double loss;          /* of the last step that was applied, NaN before the first */
+  double smooth_loss;   /* exponential mean over about 100 steps */
+  double rate;          /* learning rate of that step */
+  double gradient_norm; /* of that step, before clipping */
   int32_t fingerprint_differs; /* resumed from a file made with other matrix kernels (+ 1), by another version of the
                                   library (+ 2): the bits may differ from an uninterrupted run's */
-  int32_t reserved;
-  int64_t skipped;   /* steps, by BZD_DIVERGENCE_SKIP */
-  int64_t rollbacks; /* steps, by BZD_DIVERGENCE_ROLL_BACK */
+  int32_t reserved;            /* 0 */
+  int64_t skipped;             /* steps, by BZD_DIVERGENCE_SKIP */
+  int64_t rollbacks;           /* steps, by BZD_DIVERGENCE_ROLL_BACK */
 } bzd_trainer_info;
 
 /* sizeof(bzd_trainer_info) in this library. Threads: any. Since 0.1. */
@@ -146,8 +149,8 @@ BZD_API bzd_status bzd_trainer_set_source(bzd_trainer *trainer, const bzd_source
 BZD_API void bzd_trainer_cancel(bzd_trainer *trainer);
 
 #define BZD_WEIGHTS_AUTO 0 /* EMA when there is one, else raw */
-#define BZD_WEIGHTS_RAW 1
-#define BZD_WEIGHTS_EMA 2
+#define BZD_WEIGHTS_RAW 1  /* as trained */
+#define BZD_WEIGHTS_EMA 2  /* averaged */
 
 /* An independent flow with the weights of now, the caller's to destroy; training may go on. Status: BZD_E_STATE (EMA
  * asked for, none kept), BZD_E_ARGUMENT, BZD_E_MEMORY. *out NULL on failure. Threads: exclusive with run. Since 0.1. */

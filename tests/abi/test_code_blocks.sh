@@ -81,7 +81,7 @@ check_page() {
       cat "$top/tests/abi/blocks/$name.c" >>main.c
     fi
     standard=c11
-    [ "$page" != README.md ] || standard=c99
+    [ "$page" != README.md ] || standard="c99"
     # shellcheck disable=SC2086
     "${CC:-cc}" -std=$standard $strict main.c -o c.out $link -lm || fail "its C does not compile"
     grep -q '/main' "$blocks/commands" 2>/dev/null || ./c.out >c.txt 2>&1 || { cat c.txt; fail "its C fails"; }
@@ -105,7 +105,7 @@ check_page() {
   fi
   if [ -f main.rs ]; then
     if command -v rustc >/dev/null; then
-      check_rust >rust.txt 2>&1 || { cat rust.txt; fail "its Rust fails"; }
+      check_rust >rust.txt 2>&1 || { head -n 40 rust.txt; fail "its Rust fails"; }
     else
       skipped="$skipped Rust of $page (no rustc);"
     fi
@@ -135,7 +135,7 @@ check_page() {
 # The two crates and the program, as plain rustc builds them.
 check_rust() {
   rustc --edition 2021 -O --crate-type rlib --crate-name bezdist_sys -L "$build" "$top/examples/rust/bezdist-sys/src/lib.rs" &&
-    rustc --edition 2021 -O --crate-type rlib --crate-name bezdist -L . -L "$build" "$top/examples/rust/bezdist/src/lib.rs" &&
+    rustc --edition 2021 -O --crate-type rlib --crate-name bezdist -L . -L "$build" --extern bezdist_sys=libbezdist_sys.rlib "$top/examples/rust/bezdist/src/lib.rs" &&
     rustc --edition 2021 -O -D warnings -L . -L "$build" --extern bezdist=libbezdist.rlib main.rs -o rust.out &&
     LD_LIBRARY_PATH=$build ./rust.out
 }
@@ -169,8 +169,8 @@ mkdir -p fake/docs
 for file in "$top"/*; do
   case $(basename "$file") in docs | build) ;; *) ln -s "$file" fake/ ;; esac
 done
-misses() { # language, lines
-  printf '# Page\n\n```%s\n%b\n```\n' "$1" "$2" >fake/docs/bad.md
+misses() { # language, lines, the end of the block
+  printf '# Page\n\n```%s\n%b\n%s\n' "$1" "$2" "${3-\`\`\`}" >fake/docs/bad.md
   rm -rf pages/docs_bad
   if (top=$here/fake page=docs/bad.md && check_page) >bad.log 2>&1; then
     echo "no check finds a bad block: $1: $2"
@@ -191,7 +191,7 @@ misses sh 'echo 1.00\n```\n\n```text\n1.20'
 misses sh 'echo yes\n```\n\n```text\nno'
 misses make 'all:'
 misses json '{1}'
-misses text 'a\n```\n\n```c'
+misses text 'x = 1' ''
 [ ! -x "$(command -v c++)" ] || misses cpp 'int main() { return 1; }'
 [ ! -x "$(command -v python3)" ] || misses python 'import bezdist\nassert False'
 misses cmake 'find_package(no-such-package REQUIRED)'

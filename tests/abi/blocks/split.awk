@@ -25,6 +25,7 @@ inside && /^ *```$/ {
 }
 inside && language == "sh" && excepted($0) { print $0 > (folder "/excepted"); print ":" > out; next }
 inside { print > out }
+!inside && !/^ *$/ { last = "" }
 inside && language == "sh" { print > (folder "/commands") }
 END { if (inside) { print FILENAME ": the block of line " inside " does not end"; exit 1 } }
 
