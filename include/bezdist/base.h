@@ -11,7 +11,8 @@
  *   destroy, once. Objects retain what they are made from, so any order of destroying works. Destroying NULL, or
  *   something that is not a live handle of that kind, does nothing.
  * - Threads: "any" is no rule. "shared-read": many threads may use the object at once in calls of this mark.
- *   "exclusive": no other call on that object meanwhile. Distinct objects are independent. */
+ *   "exclusive": no other call on that object meanwhile. A call on an object also reads what that retains.
+ *   Distinct objects are independent. */
 #ifndef BEZDIST_BASE_H
 #define BEZDIST_BASE_H
 
@@ -147,7 +148,8 @@ typedef struct bzd_trainer bzd_trainer;       /* fits a flow to the paths of a s
 typedef struct bzd_checkpoint bzd_checkpoint; /* named tensors and metadata, as in a file  (checkpoint.h) */
 typedef struct bzd_tensors bzd_tensors;       /* tensors of other programs' files         (tensors.h) */
 
-/* Called once, when what it was given for is gone. It must not call the library. */
+/* Called once, when what it was given for is gone. It may destroy other objects, and calls nothing else of the library.
+ */
 typedef void (*bzd_release_fn)(void *user);
 
 /* Has fn(user) called when the last hold on an object is gone, the caller's and those of all objects that retain it,

@@ -88,8 +88,8 @@ BZD_API bzd_status bzd_source_create_callback(const bzd_context *context, int32_
  * epoch reads each once, in shuffled order within windows of rows that follow each other: 64 MiB of paths each, so most
  * stores are one. Can be saved (checkpoint.h); stores that do not fit into memory: bzd_checkpoint_from_paths and
  * bzd_checkpoint_stream_source. A new pool of later samples, given to the trainer
- * with bzd_trainer_set_source, refreshes the pairs. progress may be NULL. Status: as bzd_source_get_paths.
- * *out NULL on failure. Threads: shared-read on base. Since 0.1. */
+ * with bzd_trainer_set_source, refreshes the pairs. base is not retained. progress may be NULL. Status: as
+ * bzd_source_get_paths. *out NULL on failure. Threads: shared-read on base. Since 0.1. */
 BZD_API bzd_status bzd_source_create_pool(const bzd_source *base, int64_t first, int64_t count, uint64_t seed,
                                           bzd_progress_fn progress, void *user, bzd_source **out);
 

@@ -153,7 +153,8 @@ BZD_API void bzd_trainer_cancel(bzd_trainer *trainer);
 #define BZD_WEIGHTS_EMA 2  /* averaged */
 
 /* An independent flow with the weights of now, the caller's to destroy; training may go on. Status: BZD_E_STATE (EMA
- * asked for, none kept), BZD_E_ARGUMENT, BZD_E_MEMORY. *out NULL on failure. Threads: exclusive with run. Since 0.1. */
+ * asked for, none kept), BZD_E_ARGUMENT, BZD_E_MEMORY. *out NULL on failure. Threads: exclusive with run, else
+ * shared-read. Since 0.1. */
 BZD_API bzd_status bzd_trainer_get_flow(const bzd_trainer *trainer, int32_t which, bzd_flow **out);
 
 /* Mean loss of the weights `which` over n >= 1 rows of samples first.. of source (NULL: the trainer's own) without

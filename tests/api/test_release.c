@@ -190,12 +190,29 @@ static void test_changes(void **state) {
   assert_int_equal(atomic_load(&h.live), 0);
 }
 
+static void destroy_flow(void *user) { bzd_flow_destroy(user); }
+
+/* What is given back may hold objects of the library itself: a closure that calls another flow. */
+static void test_nested(void **state) {
+  (void)state;
+  host_init(&h);
+  closure c = {.pull = 1.0f};
+  bzd_context *context = host_context(&h, 2);
+  bzd_flow *inner = callback_flow(context, &c), *outer = make_flow(context, BZD_FLOW_VELOCITY, 1, DIM, 0, 8, 1);
+  bzd_ensemble *ensemble = make_ensemble(context, BZD_COMBINE_VELOCITY, BZD_RULE_UNIFORM, 1, &outer);
+  OK(bzd_on_release(outer, destroy_flow, inner));
+  bzd_context_destroy(context);
+  bzd_flow_destroy(outer);
+  assert_int_equal(c.released, 0);
+  bzd_ensemble_destroy(ensemble); /* the last hold on outer, and so on inner, and so on the context */
+  assert_int_equal(c.released, 1);
+  assert_int_equal(atomic_load(&h.live), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_chain),
-      cmocka_unit_test(test_context),
-      cmocka_unit_test(test_borrowed),
-      cmocka_unit_test(test_changes),
+      cmocka_unit_test(test_chain),   cmocka_unit_test(test_context), cmocka_unit_test(test_borrowed),
+      cmocka_unit_test(test_changes), cmocka_unit_test(test_nested),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+//! One program for all tests: compiling is what they cost.
+mod errors;
+mod ownership;
+mod panics;
+mod round;
+mod threads;
