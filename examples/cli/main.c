@@ -18,7 +18,8 @@ static const struct command {
     {"compare", cmd_compare, "every metric between two sets"},
     {"eval", cmd_eval, "metrics of a model against data, per number of evaluations"},
     {"inspect", cmd_inspect, "what a .bzd or tensor file holds; with --verify every byte is checked"},
-    {"convert", cmd_convert, "write a file as another: bfloat16, metadata, safetensors, the flow of a trainer"},
+    {"convert", cmd_convert,
+     "write a file as another: bfloat16, metadata, safetensors, a C array, the flow of a trainer"},
     {"bench", cmd_bench, "time the reference work"},
     {"study", cmd_study, "an experiment of docs/results.md, end to end"},
 };

@@ -173,7 +173,8 @@ BZD_API bzd_status bzd_checkpoint_read_tensor(const bzd_checkpoint *checkpoint, 
 BZD_API bzd_status bzd_checkpoint_read_rows(const bzd_checkpoint *checkpoint, int64_t i, int64_t first, int64_t count,
                                             void *data, size_t cap);
 /* The i-th key-value as text, in file order (metadata, then trainer state): *key lives as long as the checkpoint; the
- * value is copied to value, cut to cap with the closing NUL; either may be NULL. Status: BZD_E_ARGUMENT (i),
+ * value is copied to value, cut to cap with the closing NUL (one that fills cap may have been longer); either may be
+ * NULL. Status: BZD_E_ARGUMENT (i),
  * BZD_E_STATE. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_checkpoint_get_metadata(const bzd_checkpoint *checkpoint, int64_t i, const char **key,
                                                char *value, size_t cap);
