@@ -68,8 +68,7 @@ static bzd_flow *train(struct demo *demo, const char *name, const bzd_source *so
   must(bzd_checkpoint_write_file(checkpoint, demo_path(demo, file)), NULL);
   bzd_checkpoint_destroy(checkpoint);
   if (status == BZD_E_CANCELLED) {
-    fprintf(stderr, "bezdist: stopped; the work so far is in %s; start again with: bezdist demo --out %s\n", demo->out,
-            demo->out);
+    fprintf(stderr, "bezdist: stopped; the work so far is in %s; the same command starts again\n", demo->out);
     exit(EXIT_INTERRUPTED);
   }
   bzd_trainer_destroy(trainer);

@@ -20,8 +20,10 @@ need() {
   root=
   [ "$(id -u)" = 0 ] || root=sudo
   echo "Installing:$missing"
+  said=$(mktemp)
   # shellcheck disable=SC2086
   { $root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends $missing; } \
-    </dev/null >/dev/null || { echo "Could not install:$missing" >&2; exit 1; }
+    </dev/null >"$said" 2>&1 || { tail -n 20 "$said" >&2; rm -f "$said"; echo "Could not install:$missing" >&2; exit 1; }
+  rm -f "$said"
 }
 build_packages="gcc g++ libc6-dev cmake make pkg-config libblis-dev zlib1g-dev libpng-dev libjansson-dev"
