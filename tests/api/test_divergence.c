@@ -354,31 +354,9 @@ static void test_resume(void **state) {
   print_message("%d resumes\n", resumed);
 }
 
-/* A program of an older header: the fields it does not know have their defaults, its info is cut. */
-static void test_older_host(void **state) {
-  setting s;
-  bzd_trainer_config config;
-  bzd_trainer *trainer;
-  (void)state;
-  make_setting(&s, 1, 1 << 5, NAN);
-  memset(&config, 0xA5, sizeof config);
-  OK(bzd_trainer_config_init(&config, offsetof(bzd_trainer_config, divergence)));
-  config.steps = STEPS;
-  config.batch = BATCH;
-  OK(bzd_trainer_create(s.student, s.source, &config, &trainer));
-  FAILS(BZD_E_NUMERIC, "step 6: ", bzd_trainer_run(trainer, 0, NULL, NULL));
-  bzd_trainer_info info;
-  memset(&info, 0x5A, sizeof info);
-  info.struct_size = offsetof(bzd_trainer_info, skipped);
-  OK(bzd_trainer_get_info(trainer, &info));
-  assert_true(info.step == 5 && info.skipped == 0x5A5A5A5A5A5A5A5A);
-  bzd_trainer_destroy(trainer);
-  drop_setting(&s);
-}
-
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_policies),  cmocka_unit_test(test_huge),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_policies), cmocka_unit_test(test_huge),
                                      cmocka_unit_test(test_roll_back), cmocka_unit_test(test_good),
-                                     cmocka_unit_test(test_resume),    cmocka_unit_test(test_older_host)};
+                                     cmocka_unit_test(test_resume)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
