@@ -5,7 +5,7 @@
 set -eu
 root=$1
 . "$root/tests/install/consumers.sh"
-need_tool cpack dpkg-deb dpkg-shlibdeps pkg-config
+need_tool cpack dpkg-deb dpkg-shlibdeps file pkg-config
 rm -rf unpacked scratch client*
 # The prefix decides where Debian wants the library, so this is a build of its own; it is kept, and not optimised.
 cmake -S "$root" -B deb -DCMAKE_INSTALL_PREFIX=/usr -DBEZDIST_TESTS=OFF -DCMAKE_BUILD_TYPE=MinSizeRel \
