@@ -4,14 +4,13 @@
  * them (docs/abi.md). Nothing here runs; it compiles or it does not. */
 #include <bezdist/bezdist.h>
 
+/* clang-format off */
 #define FIELD(type, name, of, offset, size)                                                                            \
   _Static_assert(offsetof(type, name) == (offset) && sizeof(((type *)0)->name) == (size) &&                            \
                      _Generic(((type *)0)->name, of: 1, default: 0),                                                   \
                  #type "." #name);
 #define STRUCT(type, size) _Static_assert(sizeof(type) >= (size) && _Alignof(type) == 8, #type);
 #define CONSTANT(name, value) _Static_assert((name) == (value), #name);
-
-/* clang-format off */
 
 /* ---- Since 0.1 ---- */
 CONSTANT(BZD_OK, 0)
