@@ -28,7 +28,7 @@ static const struct argp_option options[] = {
     {"storage", KEY_STORAGE, "NAME", 0, "Parameters: exact (float32) or bf16, rounded to half the size (.bzd, .h)", 0},
     {"bf16", KEY_BF16, NULL, 0, "The same as --storage bf16", 0},
     {"slim", KEY_SLIM, NULL, 0,
-     "What sampling needs: no trainer state, metadata of yours or ancillary sections (.bzd, .h)", 0},
+     "What sampling needs: no trainer state, metadata of the whole or ancillary sections (.bzd, .h)", 0},
     {"weights", KEY_WEIGHTS, "NAME", 0, "The flow of a trainer: auto, raw or ema", 0},
     {"set", KEY_SET, "KEY=VALUE", 0, "Metadata to set; may be repeated", 0},
     {"unset", KEY_UNSET, "KEY", 0, "Metadata to remove; may be repeated", 0},

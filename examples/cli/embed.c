@@ -10,14 +10,16 @@
 
 enum { LINE = 118 }; /* columns */
 
-/* Words that are no names in C or in C++. */
+/* Words that are no names in C or in C++, and names that <stddef.h> or a compiler has taken. */
 static const char *const reserved =
-    " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class compl const"
-    " const_cast constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern"
-    " false float for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or"
-    " or_eq private protected public register reinterpret_cast restrict return short signed sizeof static"
-    " static_assert static_cast struct switch template this thread_local throw true try typedef typeid typename union"
-    " unsigned using virtual void volatile wchar_t while xor xor_eq main ";
+    " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t"
+    " class co_await co_return co_yield compl concept const const_cast consteval constexpr constinit continue"
+    " decltype default delete do double dynamic_cast else enum explicit export extern false float for friend"
+    " goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private"
+    " protected public register reinterpret_cast requires restrict return short signed sizeof static"
+    " static_assert static_cast struct switch template this thread_local throw true try typedef typeid"
+    " typename typeof typeof_unqual union unsigned using virtual void volatile wchar_t while xor xor_eq NULL"
+    " linux main max_align_t nullptr_t offsetof ptrdiff_t size_t std unix ";
 
 /* The last part of path without its ending, as an identifier: letters, digits and single underscores between them. */
 static char *identifier(const char *path) {

@@ -270,6 +270,8 @@ class TestArrays(Case):
                  memoryview(array("d", _flat(x))).cast("B").cast("d", (3, 2)),
                  memoryview(bytes(array("f", _flat(x)))).cast("f", (3, 2)), tuple(map(tuple, x.tolist()))]
         if np is not None:
+            self.same(flow.velocity(x, np.float32(0.25)), want)
+            self.same(flow.velocity(x, np.array(0.25)), want)
             given += [x.astype(np.float64), np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2], x.astype(">f4")]
         for other in given:
             self.same(flow.velocity(other, [0.25] * 3), want)
@@ -649,6 +651,24 @@ class TestTrainer(Case):
             t.run(progress=lambda p: t.info)
         t.run(1)
 
+    def test_looking_by_many(self):
+        """Not beside a run, but beside each other (shared-read)."""
+        t, errors = trainer(), []
+
+        def look():
+            try:
+                for _ in range(200):
+                    t.flow(), t.info, bezdist.Checkpoint.of(t)
+            except RuntimeError as error:
+                errors.append(error)
+        threads = [threading.Thread(target=look) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(errors, [])
+        t.run(1)
+
     def test_cancel_from_a_thread(self):
         t = trainer(1 << 30)
         timer = threading.Timer(0.05, t.cancel)
@@ -989,6 +1009,8 @@ class TestFiles(Case):
             bezdist.Checkpoint.open_reader(fails, len(whole))
         with self.assertRaises(EOFError):
             bezdist.Checkpoint.open_reader(lambda offset, size: b"", len(whole))
+        with self.assertRaises(TypeError):  # a count is not bytes
+            bezdist.Checkpoint.open_reader(lambda offset, size: size, len(whole))
         with self.assertRaises(Mine):
             bezdist.Tensors.open_reader(fails, 1000)
 
@@ -1237,6 +1259,57 @@ class TestLives(Case):
         t.on_release(fails)
         t.on_release(None)
         t.close()
+
+    def test_source_lives_after_an_error(self):
+        """What a callback raises comes out of calls that have done their work."""
+        def function(index, paths, cond, span):
+            return [[[1, 1], [2, 2]]] * index.shape[0]
+        first, second = (bezdist.Source.function(function, 1, 2) for _ in range(2))
+        alive = weakref.ref(function)
+        t = bezdist.Trainer(small(), first, steps=4, batch=4)
+        first.on_release(fails)
+        first.close()
+        with self.assertRaises(Mine):
+            t.set_source(second)
+        second.close()
+        del first, second, function
+        gc.collect()
+        self.assertIsNotNone(alive())
+        t.run(2)
+
+    def test_release_while_the_address_is_used_again(self):
+        """Another thread may get the memory of an object before its on_release function has run."""
+        said, blocks, again = [], {}, []
+
+        def alloc(size, align):
+            block = bytearray(size + align)
+            at = ctypes.addressof(ctypes.c_char.from_buffer(block))
+            at += -at % align
+            blocks[at] = block
+            return again.pop()[0] if again and again[-1][1:] == (size, align) else at
+
+        def free(address, size, align):
+            if address <= first_at < address + size and not said:
+                said.append("freed")
+                again.append((address, size, align))
+                thread = threading.Thread(target=another)
+                thread.start()
+                thread.join()
+
+        def another():
+            second.append(small(context=context))
+            second[0].on_release(lambda: said.append("second"))
+
+        second = []
+        context = bezdist.Context(alloc=alloc, free=free)
+        first = small(context=context)
+        first_at = first.handle._as_parameter_
+        first.on_release(lambda: said.append("first"))
+        first.close()
+        self.assertEqual(second[0].handle._as_parameter_, first_at)
+        self.assertEqual(said, ["freed", "first"])
+        second[0].close()
+        self.assertEqual(said, ["freed", "first", "second"])
 
     def test_cycles_are_collected(self):
         class Model:

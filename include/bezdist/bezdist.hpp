@@ -124,6 +124,12 @@ inline void check(bzd_status status) {
   if (status != BZD_OK) std::rethrow_exception(exception);
 }
 
+/* A call. What a callable threw in one that was none of this header's is forgotten first. */
+template <class Fn, class... A> void checked(Fn fn, const A &...arguments) {
+  thrown() = nullptr;
+  check(fn(arguments...));
+}
+
 /* The body of a callback: its answer, true = stop. */
 template <class F> int32_t guard(F &&body) noexcept {
   try {
@@ -158,7 +164,10 @@ template <class T> T *exact(const char *name, span<T> numbers, std::initializer_
   return numbers.data();
 }
 
-/* The same, or NULL for an empty one. */
+/* Data of a span, NULL of an empty one, which may have memory behind it. */
+template <class T> T *pointer(span<T> numbers) { return numbers.empty() ? nullptr : numbers.data(); }
+
+/* The same of one that, if it is given, must hold exactly this many numbers. */
 template <class T> T *given(const char *name, span<T> numbers, std::initializer_list<int64_t> shape) {
   return numbers.empty() ? nullptr : exact(name, numbers, shape);
 }
@@ -178,12 +187,12 @@ template <class T> span<T> view(T *data, int64_t n) { return {data, data ? stati
 template <class Info, class Fn, class... A> Info fill(Fn fn, const A &...arguments) {
   Info info{};
   info.struct_size = sizeof info;
-  check(fn(arguments..., &info));
+  checked(fn, arguments..., &info);
   return info;
 }
 
 template <class C, bzd_status (*Init)(C *, std::size_t)> struct Config : C {
-  Config() : C() { check(Init(this, sizeof(C))); }
+  Config() : C() { checked(Init, this, sizeof(C)); }
 };
 
 /* A config as the C call takes it. */
@@ -209,10 +218,10 @@ public:
   template <class Fn, class... A> Handle(std::shared_ptr<const void> what, Fn fn, const A &...arguments) {
     std::unique_ptr<Lent> lent(what ? new Lent{what, nullptr} : nullptr);
     T *out = nullptr;
-    check(fn(arguments..., &out));
+    checked(fn, arguments..., &out);
     object_.reset(out);
     if (!lent) return;
-    check(bzd_on_release(out, take_back, lent.get()));
+    checked(bzd_on_release, out, take_back, lent.get());
     lent.release();
   }
   explicit operator bool() const noexcept { return object_ != nullptr; }
@@ -220,8 +229,8 @@ public:
   T *get() noexcept { return object_.get(); }
 
 protected:
-  template <class Fn, class... A> void call(Fn fn, const A &...arguments) const { check(fn(get(), arguments...)); }
-  template <class Fn, class... A> void call(Fn fn, const A &...arguments) { check(fn(get(), arguments...)); }
+  template <class Fn, class... A> void call(Fn fn, const A &...arguments) const { checked(fn, get(), arguments...); }
+  template <class Fn, class... A> void call(Fn fn, const A &...arguments) { checked(fn, get(), arguments...); }
   /* The text at fn's last argument. */
   template <class Fn> std::optional<std::string> look_up(Fn fn, const std::string &key) const {
     const char *value = nullptr;
@@ -265,14 +274,17 @@ using Read = std::function<void(uint64_t offset, span<std::byte> bytes)>;
 class Progress {
 public:
   Progress() = default;
-  template <class F, class = std::enable_if_t<std::is_invocable_v<F &, const bzd_progress &>>>
-  Progress(F f)
-      : stop_([f = std::move(f)](const bzd_progress &progress) mutable {
-          if constexpr (std::is_void_v<decltype(f(progress))>)
-            return f(progress), false;
-          else
-            return static_cast<bool>(f(progress));
-        }) {}
+  template <class F, class = std::enable_if_t<std::is_invocable_v<F &, const bzd_progress &>>> Progress(F f) {
+    using Answer = std::invoke_result_t<F &, const bzd_progress &>;
+    std::function<Answer(const bzd_progress &)> given(std::move(f)); /* knows an empty one */
+    if (!given) return;
+    stop_ = [given = std::move(given)](const bzd_progress &progress) {
+      if constexpr (std::is_void_v<Answer>)
+        return given(progress), false;
+      else
+        return static_cast<bool>(given(progress));
+    };
+  }
   explicit operator bool() const { return static_cast<bool>(stop_); }
   bool operator()(const bzd_progress &progress) const { return stop_(progress); }
 
@@ -323,10 +335,10 @@ inline std::string build_info() { return detail::text(bzd_build_info); }
 
 /* Numbers of samples first.., rows of dim. */
 inline void noise(uint64_t seed, uint32_t stream, int64_t first, int64_t dim, span<float> out) {
-  detail::check(bzd_noise(seed, stream, first, detail::rows("out", out, {dim}), dim, out.data()));
+  detail::checked(bzd_noise, seed, stream, first, detail::rows("out", out, {dim}), dim, out.data());
 }
 inline void uniform(uint64_t seed, uint32_t stream, int64_t first, int64_t dim, span<float> out) {
-  detail::check(bzd_uniform(seed, stream, first, detail::rows("out", out, {dim}), dim, out.data()));
+  detail::checked(bzd_uniform, seed, stream, first, detail::rows("out", out, {dim}), dim, out.data());
 }
 
 /* One loop of the library: task(i) does piece i. */
@@ -437,7 +449,7 @@ public:
   void rows(int64_t first, span<float> x, span<float> cond = {}) const {
     bzd_data_info i = info();
     int64_t n = x.empty() && !cond.empty() ? detail::rows("cond", cond, {i.cond_dim}) : detail::rows("x", x, {i.dim});
-    call(bzd_data_get_rows, first, n, x.data(), detail::given("cond", cond, {n, i.cond_dim}));
+    call(bzd_data_get_rows, first, n, detail::pointer(x), detail::given("cond", cond, {n, i.cond_dim}));
   }
 };
 
@@ -703,7 +715,7 @@ public:
     c.real = detail::get_of(config.real);
     c.visitor = detail::get_of(config.visitor);
     c.guides = guides.empty() ? nullptr : guides.data();
-    c.cond = config.cond.data();
+    c.cond = detail::pointer(config.cond);
     c.cond_count = config.cond.empty() ? 0 : detail::rows("cond", config.cond, {ensemble.info().cond_dim});
     return Source(nullptr, bzd_source_create_ensemble, ensemble.get(), fitter.get(), &c);
   }
@@ -730,6 +742,7 @@ public:
 inline Grid Flow::choose_grid(const GridConfig &config) const {
   bzd_grid_config c = config;
   c.paths = detail::get_of(config.paths);
+  if (c.steps > 1 << 20) throw Error(BZD_E_ARGUMENT, "grid: " + std::to_string(c.steps) + " steps are out of range");
   Grid grid{std::vector<double>(detail::product({static_cast<int64_t>(c.steps) + 1})), 0};
   call(bzd_flow_choose_grid, &c, grid.times.data(), &grid.error);
   return grid;
@@ -748,7 +761,7 @@ inline detail::Raw<bzd_ensemble_config> EnsembleConfig::raw(int64_t count, const
 /* ---- Trainers (trainer.h) ------------------------------------------------------------------------------------ */
 
 struct TrainerConfig : detail::Config<bzd_trainer_config, bzd_trainer_config_init> {
-  void aim(int32_t kind, int32_t nfe) { detail::check(bzd_trainer_config_aim(this, kind, nfe)); }
+  void aim(int32_t kind, int32_t nfe) { detail::checked(bzd_trainer_config_aim, this, kind, nfe); }
 };
 
 class Trainer : public detail::Noun<bzd_trainer, bzd_trainer_destroy, bzd_trainer_info, bzd_trainer_get_info> {
@@ -845,7 +858,7 @@ public:
   /* Returns the size needed; with an empty buffer nothing is written. */
   std::size_t write_buffer(span<std::byte> buffer) {
     std::size_t size = 0;
-    call(bzd_checkpoint_write_buffer, buffer.data(), buffer.size(), &size);
+    call(bzd_checkpoint_write_buffer, detail::pointer(buffer), buffer.size(), &size);
     return size;
   }
 
@@ -1011,7 +1024,7 @@ public:
   }
   std::size_t write_buffer(span<std::byte> buffer, int32_t format) const {
     std::size_t size = 0;
-    call(bzd_tensors_write_buffer, buffer.data(), buffer.size(), &size, format);
+    call(bzd_tensors_write_buffer, detail::pointer(buffer), buffer.size(), &size, format);
     return size;
   }
 
@@ -1044,8 +1057,8 @@ inline bzd_metrics_result compare(int64_t dim, span<const float> a, span<const f
 inline Nearest nearest(int64_t dim, span<const float> a, span<const float> b, const Context &context = Context()) {
   int64_t n = detail::rows("a", a, {dim}), m = detail::rows("b", b, {dim});
   Nearest all{std::vector<int64_t>(static_cast<std::size_t>(n)), std::vector<double>(static_cast<std::size_t>(n))};
-  detail::check(
-      bzd_metrics_nearest(context.get(), dim, n, a.data(), m, b.data(), all.index.data(), all.distance.data()));
+  detail::checked(bzd_metrics_nearest, context.get(), dim, n, a.data(), m, b.data(), all.index.data(),
+                  all.distance.data());
   return all;
 }
 inline bzd_flow_metrics measure(const Flow &flow, const FlowMetricsConfig &config = {}) {
@@ -1058,65 +1071,65 @@ inline bzd_flow_metrics measure(const Flow &flow, const FlowMetricsConfig &confi
 
 /* ---- Paths (path.h) ------------------------------------------------------------------------------------------ */
 
-/* paths [n, degree + 1, dim]; outputs that path.h allows to be NULL may be empty. */
+/* paths [n, degree + 1, dim]; outputs that path.h allows to be NULL may be empty. (1LL: no degree overflows, however
+ * wrong.) */
 namespace path {
 inline void evaluate(int32_t degree, int64_t dim, span<const float> paths, span<const double> times,
                      span<float> points) {
-  int64_t n = detail::rows("paths", paths, {degree + 1, dim}), count = static_cast<int64_t>(times.size());
-  detail::check(bzd_path_evaluate(n, degree, dim, paths.data(), count, times.data(),
-                                  detail::exact("points", points, {n, count, dim})));
+  int64_t n = detail::rows("paths", paths, {degree + 1LL, dim}), count = static_cast<int64_t>(times.size());
+  detail::checked(bzd_path_evaluate, n, degree, dim, paths.data(), count, times.data(),
+                  detail::exact("points", points, {n, count, dim}));
 }
 inline void derivative(int32_t degree, int64_t dim, span<const float> paths, span<const double> times,
                        span<float> velocities) {
-  int64_t n = detail::rows("paths", paths, {degree + 1, dim}), count = static_cast<int64_t>(times.size());
-  detail::check(bzd_path_derivative(n, degree, dim, paths.data(), count, times.data(),
-                                    detail::exact("velocities", velocities, {n, count, dim})));
+  int64_t n = detail::rows("paths", paths, {degree + 1LL, dim}), count = static_cast<int64_t>(times.size());
+  detail::checked(bzd_path_derivative, n, degree, dim, paths.data(), count, times.data(),
+                  detail::exact("velocities", velocities, {n, count, dim}));
 }
 inline void curvature(int32_t degree, int64_t dim, span<const float> paths, span<const double> times,
                       span<double> curvature) {
-  int64_t n = detail::rows("paths", paths, {degree + 1, dim}), count = static_cast<int64_t>(times.size());
-  detail::check(bzd_path_curvature(n, degree, dim, paths.data(), count, times.data(),
-                                   detail::exact("curvature", curvature, {n, count})));
+  int64_t n = detail::rows("paths", paths, {degree + 1LL, dim}), count = static_cast<int64_t>(times.size());
+  detail::checked(bzd_path_curvature, n, degree, dim, paths.data(), count, times.data(),
+                  detail::exact("curvature", curvature, {n, count}));
 }
 inline void elevate(int32_t degree, int64_t dim, span<const float> paths, int32_t to, span<float> out) {
-  int64_t n = detail::rows("paths", paths, {degree + 1, dim});
-  detail::check(bzd_path_elevate(n, degree, dim, paths.data(), to, detail::exact("out", out, {n, to + 1, dim})));
+  int64_t n = detail::rows("paths", paths, {degree + 1LL, dim});
+  detail::checked(bzd_path_elevate, n, degree, dim, paths.data(), to, detail::exact("out", out, {n, to + 1LL, dim}));
 }
 inline void reduce(int32_t degree, int64_t dim, span<const float> paths, int32_t to, span<float> out,
                    span<double> error = {}) {
-  int64_t n = detail::rows("paths", paths, {degree + 1, dim});
-  detail::check(bzd_path_reduce(n, degree, dim, paths.data(), to, detail::exact("out", out, {n, to + 1, dim}),
-                                detail::given("error", error, {n})));
+  int64_t n = detail::rows("paths", paths, {degree + 1LL, dim});
+  detail::checked(bzd_path_reduce, n, degree, dim, paths.data(), to, detail::exact("out", out, {n, to + 1LL, dim}),
+                  detail::given("error", error, {n}));
 }
 inline void split(int32_t degree, int64_t dim, span<const float> paths, double t, span<float> left, span<float> right) {
-  int64_t n = detail::rows("paths", paths, {degree + 1, dim});
-  detail::check(bzd_path_split(n, degree, dim, paths.data(), t, detail::given("left", left, {n, degree + 1, dim}),
-                               detail::given("right", right, {n, degree + 1, dim})));
+  int64_t n = detail::rows("paths", paths, {degree + 1LL, dim});
+  detail::checked(bzd_path_split, n, degree, dim, paths.data(), t, detail::given("left", left, {n, degree + 1LL, dim}),
+                  detail::given("right", right, {n, degree + 1LL, dim}));
 }
 inline void measure(int32_t degree, int64_t dim, span<const float> paths, span<double> straightness, span<double> arc,
                     span<double> chord) {
-  int64_t n = detail::rows("paths", paths, {degree + 1, dim});
-  detail::check(bzd_path_measure(n, degree, dim, paths.data(), detail::given("straightness", straightness, {n}),
-                                 detail::given("arc", arc, {n}), detail::given("chord", chord, {n})));
+  int64_t n = detail::rows("paths", paths, {degree + 1LL, dim});
+  detail::checked(bzd_path_measure, n, degree, dim, paths.data(), detail::given("straightness", straightness, {n}),
+                  detail::given("arc", arc, {n}), detail::given("chord", chord, {n}));
 }
 inline void distance(int32_t degree, int64_t dim, span<const float> a, span<const float> b, span<double> distance) {
-  int64_t n = detail::rows("a", a, {degree + 1, dim});
-  detail::check(bzd_path_distance(n, degree, dim, a.data(), detail::exact("b", b, {n, degree + 1, dim}),
-                                  detail::exact("distance", distance, {n})));
+  int64_t n = detail::rows("a", a, {degree + 1LL, dim});
+  detail::checked(bzd_path_distance, n, degree, dim, a.data(), detail::exact("b", b, {n, degree + 1LL, dim}),
+                  detail::exact("distance", distance, {n}));
 }
 inline void from_waypoints(int32_t degree, int64_t dim, span<const float> start, span<const float> guides,
                            span<const double> tau, span<const float> end, span<float> paths) {
   int64_t n = detail::rows("start", start, {dim});
-  detail::check(bzd_path_from_waypoints(n, degree, dim, start.data(),
-                                        detail::exact("guides", guides, {n, degree - 1, dim}),
-                                        detail::exact("tau", tau, {degree - 1}), detail::exact("end", end, {n, dim}),
-                                        detail::exact("paths", paths, {n, degree + 1, dim})));
+  detail::checked(bzd_path_from_waypoints, n, degree, dim, start.data(),
+                  detail::exact("guides", guides, {n, degree - 1LL, dim}), detail::exact("tau", tau, {degree - 1LL}),
+                  detail::exact("end", end, {n, dim}), detail::exact("paths", paths, {n, degree + 1LL, dim}));
 }
 inline void targets(int32_t degree, int64_t dim, span<const float> paths, span<const float> t, span<float> x,
                     span<float> u) {
-  int64_t n = detail::rows("paths", paths, {degree + 1, dim});
-  detail::check(bzd_path_targets(n, degree, dim, paths.data(), detail::exact("t", t, {n}),
-                                 detail::given("x", x, {n, dim}), detail::given("u", u, {n, degree, dim})));
+  int64_t n = detail::rows("paths", paths, {degree + 1LL, dim});
+  detail::checked(bzd_path_targets, n, degree, dim, paths.data(), detail::exact("t", t, {n}),
+                  detail::given("x", x, {n, dim}), detail::given("u", u, {n, degree, dim}));
 }
 } // namespace path
 

@@ -27,6 +27,7 @@ abidw --headers-dir include --drop-private-types --no-show-locs --no-corpus-path
 
 [ "${1:-}" = --client ] || exit 0
 version=$(sed -nE 's/^#define BZD_VERSION_(MAJOR|MINOR) //p' include/bezdist/base.h | paste -sd.)
+[ ! -e "tests/abi/frozen/bezdist-$version.h" ] || { echo "tests/abi/frozen/bezdist-$version.h is there, and frozen"; exit 1; }
 {
   echo '/* SPDX-License-Identifier: MIT */'
   echo "/* The public interface as version $version had it. Never changed: sh tests/abi/freeze.sh --client made it. */"

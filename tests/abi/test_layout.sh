@@ -10,8 +10,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cc="${CC:-cc} -std=c11 -Wall -Wextra -Wpedantic -Werror -I$root/include"
 
-# One line for each field, struct and constant of the headers, as layout.c would have them but for the numbers.
-for header in "$root"/include/bezdist/*.h; do "${CC:-cc}" -fpreprocessed -dD -E -P "$header" 2>/dev/null; done | awk '
+# One line for each field, struct and constant of the headers in a folder, as layout.c would have them but for the
+# numbers.
+lines() {
+  for header in "$1"/bezdist/*.h; do "${CC:-cc}" -fpreprocessed -dD -E -P "$header" 2>/dev/null; done | awk '
   /^#define BZD_[A-Z0-9_]+ [^ ]/ && $2 !~ /^BZD_VERSION_/ && $2 != "BZD_API" { print "CONSTANT(" $2 ")" }
   /^typedef struct bzd_[a-z0-9_]+ \{/ { struct = $3; next }
   struct != "" && /^}/ { print "STRUCT(" struct ")"; struct = ""; next }
@@ -24,12 +26,15 @@ for header in "$root"/include/bezdist/*.h; do "${CC:-cc}" -fpreprocessed -dD -E 
     name = substr(field, RSTART); type = substr(field, 1, RSTART - 1); sub(/ $/, "", type)
     print "FIELD(" struct ", " name ", " type (array ? " *" : "") ")"
     field = ""
-  }' >"$work/now.txt"
+  }'
+}
+lines "$root/include" >"$work/now.txt"
 [ "$(grep -c FIELD "$work/now.txt")" -gt 200 ] && [ "$(grep -c CONSTANT "$work/now.txt")" -gt 100 ]
 
 sed -nE 's/^(CONSTANT\([A-Z0-9_]+|STRUCT\([a-z0-9_]+|FIELD\([a-z0-9_]+, [a-z0-9_]+, [a-z0-9_ *]+), .*/\1)/p' \
   "$root/tests/abi/layout.c" >"$work/known.txt"
-grep -vxFf "$work/known.txt" "$work/now.txt" >"$work/missing.txt" || true
+unknown() { lines "$1" | grep -vxFf "$work/known.txt" || true; }
+unknown "$root/include" >"$work/missing.txt"
 if [ -n "$new" ] && [ -s "$work/missing.txt" ]; then
   {
     cat <<'END'
@@ -59,7 +64,8 @@ sed -nE 's/^FIELD\(([a-z0-9_]+), ([a-z0-9_]+), .*, ([0-9]+), ([0-9]+)\)$/\1 \2 \
   { end[$1] = $3 + $4 }
   END { for (struct in end) if (end[struct] % 8 != 0) { print struct " ends at " end[struct]; bad = 1 } exit bad }'
 
-# It can fail: another offset, another size, another type, another number, a field that layout.c does not know.
+# It can fail: another offset, another size, another type, another number, a field that is gone; a field and a constant
+# that layout.c does not know.
 broken() { # file, sed script
   rm -rf "$work/include"
   cp -r "$root/include" "$work/include"
@@ -74,3 +80,8 @@ broken trainer.h 's/^  double rate;/  float rate, other;/'
 broken flow.h 's/^  int32_t layers;/  uint32_t layers;/'
 broken base.h 's/^#define BZD_E_LIMIT .*/#define BZD_E_LIMIT (-22)/'
 broken trainer.h 's/^  double rollback_rate;.*//'
+cp "$root"/include/bezdist/*.h "$work/include/bezdist/"
+sed -i 's/^} bzd_trainer_config;/  double appended;\n&/' "$work/include/bezdist/trainer.h"
+echo '#define BZD_APPENDED 7' >>"$work/include/bezdist/base.h"
+unknown "$work/include" >"$work/unknown.txt"
+printf '%s\n' 'CONSTANT(BZD_APPENDED)' 'FIELD(bzd_trainer_config, appended, double)' | diff - "$work/unknown.txt"

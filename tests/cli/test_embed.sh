@@ -68,6 +68,12 @@ same "$(name_of new.h)" new_model "a word of C++"
 same "$(name_of a-b--c.h)" a_b_c "other characters"
 same "$(name_of ünicode.h)" nicode "letters beyond ASCII"
 same "$(name_of _.h)" model "nothing left"
+# Words of later standards, of <stddef.h>, and what compilers define beside the standard: the header still compiles.
+for name in concept constinit co_await requires char8_t typeof size_t ptrdiff_t max_align_t NULL offsetof std linux unix; do
+  $bezdist convert small.bzd "$name.h" && echo "#include \"$name.h\"" >>words.c
+done
+"${CC:-cc}" -fsyntax-only words.c
+if command -v c++ >/dev/null; then c++ -std=gnu++20 -fsyntax-only -x c++ words.c; fi
 # A trainer's file gives its flow, an ensemble's the ensemble; others are refused and nothing is written.
 $bezdist convert teacher.bzd t.h
 grep -q "^/\* velocity flow of degree 1: dim 64" t.h

@@ -158,6 +158,9 @@ static void data() {
   set.rows(8, x, c);
   CHECK(x[0] == (rows[16] - 1) / 2 && x[3] == rows[19] / 4 && c[5] == 1.5f);
   set.rows(8, {}, c);
+  x.assign(4, 9);
+  set.rows(8, bz::span<float>(x.data(), 0), c); // empty, with memory behind it, as of a vector that was cleared
+  CHECK(x[0] == 9);
   set.rows(0, x);
   fails(BZD_E_ARGUMENT, "", [&] { set.rows(9, x); });
   fails(BZD_E_DIMENSION, "cond: 6 numbers, expected 3", [&] { set.rows(0, bz::span<float>(x.data(), 2), c); });
@@ -266,6 +269,8 @@ static void flows() {
   bz::Source lines = bz::Source::data(bz::Data(normals(32, 2), 2));
   grids.paths = &lines;
   CHECK(plain.choose_grid(grids).times.size() == 4);
+  grids.steps = INT32_MAX;
+  fails(BZD_E_ARGUMENT, "2147483647 steps", [&] { plain.choose_grid(grids); });
 
   bz::FlowConfig affine;
   affine.dim = 2;
@@ -380,6 +385,9 @@ static void fitters_and_paths() {
   fails(BZD_E_DIMENSION, "points: 6 numbers, expected 2", [&] { bz::path::evaluate(2, 2, paths, half, left); });
   fails(BZD_E_DIMENSION, "paths: 6 numbers, expected rows of 8", [&] { bz::path::evaluate(3, 2, paths, half, at); });
   fails(BZD_E_ARGUMENT, "", [&] { bz::path::evaluate(-1, 2, paths, half, at); });
+  fails(BZD_E_DIMENSION, "", [&] { bz::path::evaluate(INT32_MAX, 2, paths, half, at); });
+  fails(BZD_E_DIMENSION, "", [&] { bz::path::elevate(2, 2, paths, INT32_MAX, longer); });
+  fails(BZD_E_ARGUMENT, "", [&] { bz::path::from_waypoints(INT32_MIN, 2, ends, at, half, ends, left); });
 }
 
 static void sources() {
@@ -400,6 +408,7 @@ static void sources() {
   config.start = &start;
   config.real = &set;
   config.rho = 0.5;
+  config.cond = bz::span<const float>(paths.data(), 0);
   bz::Source fitted = bz::Source::ensemble(ensemble, fitter, config);
   CHECK(fitted.info().kind == BZD_SOURCE_ENSEMBLE && fitted.info().degree == 2);
   int64_t seen = 0;
@@ -463,6 +472,7 @@ static void trainers() {
   CHECK(trainer.info().step == 3 && trainer.info().steps == 40);
   int64_t last = 0;
   trainer.run(2, [&](const bzd_progress &progress) { last = progress.step; }); // no answer: goes on
+  trainer.run(1, std::function<void(const bzd_progress &)>());                 // an empty callable is none
   CHECK(last == 5);
   fails(BZD_E_CANCELLED, "", [&] { trainer.run(0, [](const bzd_progress &progress) { return progress.step == 9; }); });
   CHECK(trainer.info().step == 9);
@@ -505,6 +515,7 @@ static void checkpoints() {
   CHECK(saved.sections().size() == 1 && saved.sections()[0].first == "hoST" && saved.sections()[0].second == 3);
   CHECK(saved.section("hoST")->size() == 3 && (*saved.section("hoST"))[2] == std::byte{'c'} && !saved.section("noNE"));
   vector<std::byte> bytes(saved.write_buffer({}));
+  CHECK(saved.write_buffer(bz::span<std::byte>(bytes.data(), 0)) == bytes.size());
   CHECK(saved.write_buffer(bytes) == bytes.size());
   fails(BZD_E_LIMIT, "", [&] { saved.write_buffer(bz::span<std::byte>(bytes.data(), 10)); });
   vector<std::byte> same;
@@ -623,6 +634,7 @@ static void tensors() {
   set.write_file("set.safetensors", BZD_FORMAT_SAFETENSORS);
   vector<std::byte> bytes(set.write_buffer({}, BZD_FORMAT_SAFETENSORS)), same;
   CHECK(set.write_buffer(bytes, BZD_FORMAT_SAFETENSORS) == bytes.size());
+  CHECK(set.write_buffer(bz::span<std::byte>(bytes.data(), 0), BZD_FORMAT_SAFETENSORS) == bytes.size());
   set.write([&](bz::span<const std::byte> some) { same.insert(same.end(), some.begin(), some.end()); },
             BZD_FORMAT_SAFETENSORS);
   CHECK(same == bytes);
@@ -824,6 +836,11 @@ static void exceptions() {
   left = 0;
   throws(3, [&] { flow.sample(v); });
   fails(BZD_E_ARGUMENT, "first", [&] { source.paths(-1, bz::span<float>(states.data(), 6)); });
+
+  // An exception in a call without this header comes out of none.
+  left = 0;
+  CHECK(bzd_flow_sample(flow.get(), nullptr, 2, nullptr, nullptr, v.data(), nullptr) == BZD_E_CANCELLED);
+  fails(BZD_E_IO, "nowhere.bzd", [&] { bz::Flow::load("nowhere.bzd"); });
 
   // A teacher that is itself a call of the library: the innermost exception passes through both.
   bz::Flow outer = throwing([&] { flow.sample(bz::span<float>(v.data(), 2)); });

@@ -2,8 +2,8 @@
 """Checkpoints and tensor files."""
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import threading
 from array import array
 from collections.abc import Callable, MutableMapping
 from ctypes import byref, c_char_p, c_void_p
@@ -44,7 +44,7 @@ def _tensor(function: Any, owner: Any, i: int) -> TensorInfo:
 def _reader(read: Any) -> Any:
     def body(read: Callable) -> Callable:
         def fill(user: Any, offset: int, address: int, size: int) -> int:
-            data = bytes(read(offset, size))
+            data = memoryview(read(offset, size)).tobytes()
             if len(data) != size:
                 raise EOFError(f"read {len(data)} bytes at {offset}, expected {size}")
             ctypes.memmove(address, data, size)
@@ -85,7 +85,7 @@ class Checkpoint(_Object):
         function = getattr(_c, f"checkpoint_from_{thing._noun}", None)
         if function is None:
             raise TypeError(f"a {type(thing).__name__} cannot be saved")
-        with getattr(thing, "_busy", None) or threading.Lock():
+        with thing._busy.look() if isinstance(thing, Trainer) else contextlib.nullcontext():
             kind = "retains" if thing._noun == "source" else "copies"
             return cls._new(function, thing.handle, **{kind: (thing,)})
 

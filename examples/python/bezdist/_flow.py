@@ -44,7 +44,8 @@ class _Field(_Object):
         """x [n, dim], t [n] or one number, cond [n, cond_dim] or None."""
         x = _input("x", x, "f", (None, self.dim))
         n = x.shape[0]
-        t = _input("t", [t] * n if isinstance(t, (int, float)) else t, "f", (n,))
+        one = isinstance(t, (int, float)) or getattr(t, "shape", None) == ()
+        t = _input("t", [t] * n if one else t, "f", (n,))
         return n, x, t, None if cond is None else _input("cond", cond, "f", (n, self.cond_dim))
 
     def _sampling(self, n: Optional[int], x0: Optional[ArrayLike], cond: Optional[ArrayLike], progress: Any, grid: Any,

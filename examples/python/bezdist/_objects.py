@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import operator
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from ctypes import byref, c_void_p, sizeof
@@ -27,10 +28,11 @@ class _Handle:
     """A hold on an object of the library, given back with the last reference: a call that runs keeps it. keep: what
     the object and all that it retains use; context: the part of it that is the context's."""
 
-    __slots__ = ("_as_parameter_", "destroy", "context", "keep")
+    __slots__ = ("_as_parameter_", "destroy", "context", "keep", "release")
 
     def __init__(self, address: int, destroy: Any, context: frozenset, keep: frozenset):
         self._as_parameter_, self.destroy, self.context, self.keep = address, destroy, context, keep
+        self.release = 0  # number of the on_release function
 
     def __del__(self) -> None:
         self.destroy(self._as_parameter_)
@@ -98,11 +100,12 @@ class _Object:
     def on_release(self, function: Optional[Callable[[], Any]]) -> None:
         """Has function() called when the object is gone: the caller's hold and those of all objects that retain it. It
         must not use bezdist, nor refer to the object. None takes it away."""
-        address = self.handle._as_parameter_
-        _call(_c.on_release, self.handle, None if function is None else _on_release, address)
-        _released.pop(address, None)
+        handle, number = self.handle, next(_numbers)
         if function is not None:
-            _released[address] = function
+            _released[number] = function
+        _call(_c.on_release, handle, None if function is None else _on_release, number)
+        _released.pop(handle.release, None)
+        handle.release = number
 
     @property
     def info(self) -> Any:
@@ -110,8 +113,9 @@ class _Object:
         return _filled(self._info, getattr(_c, self._noun + "_get_info"), self.handle)
 
 
-_released: dict[int, Callable[[], Any]] = {}  # by address of the object
-_on_release = _callback("release_fn", lambda address: _released.pop(address)() and None)
+_released: dict[int, Callable[[], Any]] = {}  # by number: an address may be another object's by then
+_numbers = itertools.count(1)
+_on_release = _callback("release_fn", lambda number: _released.pop(number)() and None)
 
 
 def _filled(record: Any, function: Any, *args: Any) -> Any:

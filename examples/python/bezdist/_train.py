@@ -2,6 +2,7 @@
 """Fitters, sources and trainers."""
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import operator
 import threading
@@ -127,18 +128,35 @@ class Source(_Object):
         return paths, cond, span
 
 
+_IN_A_CALL = "this trainer is in a call already; of its methods cancel() alone may be called now"
+
+
 class _Exclusive:
-    """Refuses a second call on an object that allows one at a time."""
+    """Refuses a call beside one that allows no other. Those that look may be many."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock, self.alone, self.looking = threading.Lock(), False, 0
 
     def __enter__(self) -> None:
-        if not self.lock.acquire(blocking=False):
-            raise RuntimeError("this trainer is in a call already; of its methods cancel() alone may be called now")
+        with self.lock:
+            if self.alone or self.looking:
+                raise RuntimeError(_IN_A_CALL)
+            self.alone = True
 
     def __exit__(self, *exception: Any) -> None:
-        self.lock.release()
+        self.alone = False
+
+    @contextlib.contextmanager
+    def look(self) -> Iterator[None]:
+        with self.lock:
+            if self.alone:
+                raise RuntimeError(_IN_A_CALL)
+            self.looking += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.looking -= 1
 
 
 class Trainer(_Object):
@@ -168,7 +186,7 @@ class Trainer(_Object):
     @property
     def info(self) -> TrainerInfo:
         """The facts that bzd_trainer_info lists."""
-        with self._busy:
+        with self._busy.look():
             return super().info
 
     def run(self, count: int = 0, progress: Optional[Callable[[Progress], Any]] = None) -> None:
@@ -195,8 +213,9 @@ class Trainer(_Object):
     def set_source(self, source: Source) -> None:
         """Another source from the next step on."""
         with self._busy:
-            _call(_c.trainer_set_source, self.handle, source.handle)
             handle = self.handle
+            handle.keep |= source.handle.keep  # first: a callback's error may come out of a call that is done
+            _call(_c.trainer_set_source, handle, source.handle)
             handle.context |= source.handle.context
             handle.keep = handle.context | source.handle.keep
 
@@ -206,7 +225,7 @@ class Trainer(_Object):
 
     def flow(self, which: int = WEIGHTS_AUTO) -> Flow:
         """A flow of its own with the weights of now: WEIGHTS_AUTO averaged if there are, _RAW, _EMA."""
-        with self._busy:
+        with self._busy.look():
             return Flow._new(_c.trainer_get_flow, self.handle, which, copies=(self,))
 
     def evaluate(self, n: int, *, first: int = 0, source: Optional[Source] = None, which: int = WEIGHTS_AUTO) -> float:
