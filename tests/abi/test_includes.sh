@@ -38,4 +38,4 @@ done
 check "$top"
 
 # Programs and their tests see the public headers alone.
-! grep -nE '#[[:space:]]*include "(base|num|store|net|flow|distill|api)/' "$top"/examples/*.c "$top"/examples/cli/*.[ch] "$top"/tests/api/*.c
+! grep -rnE '#[[:space:]]*include "(base|num|store|net|flow|distill|api)/' "$top/examples" "$top/include" "$top/tests/api" "$top/tests/cpp"
