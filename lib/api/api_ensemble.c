@@ -189,43 +189,52 @@ static bzd_status check_velocity(const char *name, const bzd_ensemble *ensemble)
                    ensemble->combine == BZDI_COMBINE_SELECT ? "SELECT" : "ENDPOINT");
 }
 
-static size_t weights_work(const bzdi_blocks *blocks, int64_t rows) { return blocks->field->work(blocks->field, rows); }
+/* Velocities into blocks.out and weights, either NULL, of one evaluation of each teacher. */
+typedef struct weighed {
+  bzdi_blocks blocks;
+  double *weights;
+} weighed;
 
-static bzd_status weights_block(const bzdi_blocks *blocks, const bzdi_eval *eval, int64_t row, void *work) {
+static size_t weighed_work(const bzdi_blocks *blocks, int64_t rows) { return blocks->field->work(blocks->field, rows); }
+
+static bzd_status weighed_block(const bzdi_blocks *blocks, const bzdi_eval *eval, int64_t row, void *work) {
   const bzd_ensemble *ensemble = blocks->field->self;
-  return bzdi_ensemble_weights(ensemble, eval, (double *)blocks->out + row * ensemble->count, work);
+  double *weights = ((const weighed *)blocks)->weights;
+  return bzdi_ensemble_velocity(ensemble, eval, blocks->out ? (float *)blocks->out + row * blocks->field->dim : NULL,
+                                weights ? weights + row * ensemble->count : NULL, work);
+}
+
+static bzd_status weigh(const char *name, const bzd_ensemble *ensemble, int64_t n, int64_t first_index, const float *x,
+                        const float *t, const float *cond, float *v, double *weights) {
+  BZDI_TRY(check_velocity(name, ensemble));
+  bzdi_field field;
+  bzdi_ensemble_field(ensemble, &field);
+  BZDI_TRY(bzdi_check_rows(name, n, field.dim + field.cond_dim + ensemble->count));
+  BZDI_TRY(bzdi_check_first(name, "first_index", first_index));
+  if (n > 0 && (x == NULL || t == NULL))
+    return bzdi_fail(BZD_E_ARGUMENT, "%s: %s is NULL", name, x == NULL ? "x" : "t");
+  BZDI_TRY(bzdi_check_row_times(name, n, t));
+  weighed all = {.blocks = {.context = ensemble->handle.context,
+                            .cache = &((bzd_ensemble *)ensemble)->cache,
+                            .field = &field,
+                            .n = n,
+                            .first_index = first_index,
+                            .x = x,
+                            .t = t,
+                            .cond = field.cond_dim == 0 ? NULL : cond,
+                            .out = v,
+                            .work = weighed_work,
+                            .block = weighed_block},
+                 .weights = weights};
+  return bzdi_done(bzdi_blocks_run(&all.blocks));
 }
 
 bzd_status bzd_ensemble_velocity(const bzd_ensemble *ensemble, int64_t n, int64_t first_index, const float *x,
                                  const float *t, const float *cond, float *v, double *weights) {
   static const char *const name = "ensemble velocity";
   BZDI_TRY(check(ensemble));
-  BZDI_TRY(check_velocity(name, ensemble));
-  bzdi_field field;
-  bzdi_ensemble_field(ensemble, &field);
-  BZDI_TRY(bzdi_check_rows(name, n, field.dim + field.cond_dim + ensemble->count));
-  BZDI_TRY(bzdi_check_first(name, "first_index", first_index));
-  if (n > 0 && (x == NULL || t == NULL || v == NULL))
-    return bzdi_fail(BZD_E_ARGUMENT, "%s: %s is NULL", name, x == NULL ? "x" : t == NULL ? "t" : "v");
-  if (field.cond_dim == 0) cond = NULL;
-  BZDI_TRY(bzdi_check_row_times(name, n, t));
-  bzdi_blocks blocks = {.context = ensemble->handle.context,
-                        .cache = &((bzd_ensemble *)ensemble)->cache,
-                        .field = &field,
-                        .n = n,
-                        .first_index = first_index,
-                        .x = x,
-                        .t = t,
-                        .cond = cond,
-                        .out = v};
-  BZDI_TRY(bzdi_blocks_velocity(&blocks));
-  if (weights != NULL) {
-    blocks.out = weights;
-    blocks.work = weights_work;
-    blocks.block = weights_block;
-    BZDI_TRY(bzdi_blocks_run(&blocks));
-  }
-  return bzdi_done(BZD_OK);
+  if (n > 0 && v == NULL) return bzdi_fail(BZD_E_ARGUMENT, "%s: v is NULL", name);
+  return weigh(name, ensemble, n, first_index, x, t, cond, v, weights);
 }
 
 bzd_status bzd_ensemble_effective(const bzd_ensemble *ensemble, int64_t n, const float *x, const float *t,
@@ -233,20 +242,18 @@ bzd_status bzd_ensemble_effective(const bzd_ensemble *ensemble, int64_t n, const
   static const char *const name = "ensemble effective";
   BZDI_TRY(check(ensemble));
   BZDI_TRY(bzdi_check_ptr("effective", effective));
-  int64_t count = ensemble->count, dim = ensemble->flow[0]->item.dim;
-  BZDI_TRY(bzdi_check_rows(name, n, dim + count));
+  int64_t count = ensemble->count;
+  BZDI_TRY(bzdi_check_rows(name, n, count));
   BZDI_TRY(bzdi_check_i64(name, "n", n, 1, BZDI_MAX_ROWS));
   const bzd_context *context = ensemble->handle.context;
-  float *v = bzdi_malloc(context, (size_t)(n * dim), sizeof *v);
   double *weights = bzdi_malloc(context, (size_t)(n * count), sizeof *weights), sum = 0;
-  bzd_status status = v && weights ? bzd_ensemble_velocity(ensemble, n, 0, x, t, cond, v, weights)
-                                   : bzdi_no_memory("ensemble", (size_t)(n * (dim + count)), sizeof *weights);
+  if (!weights) return bzdi_no_memory("ensemble", (size_t)(n * count), sizeof *weights);
+  bzd_status status = weigh(name, ensemble, n, 0, x, t, cond, NULL, weights);
   for (int64_t r = 0; status == BZD_OK && r < n; r++) {
     double squares = 0;
     for (int64_t m = 0; m < count; m++) squares += weights[r * count + m] * weights[r * count + m];
     sum += 1 / squares;
   }
-  bzdi_free(context, v);
   bzdi_free(context, weights);
   if (status != BZD_OK) return status;
   *effective = sum / (double)n;

@@ -136,10 +136,18 @@ int64_t bzdi_ensemble_member(const bzd_ensemble *ensemble, int64_t index) {
 
 static size_t field_work(const bzdi_field *field, int64_t n) { return bzdi_combine_work(field->self, n); }
 
+bzd_status bzdi_ensemble_velocity(const bzd_ensemble *ensemble, const bzdi_eval *eval, float *v, double *weights,
+                                  void *work) {
+  int64_t count = ensemble->count;
+  if (ensemble->combine != BZDI_COMBINE_MIXTURE) return bzdi_combine_velocity(ensemble, eval, v, weights, work);
+  if (weights) memset(weights, 0, (size_t)(eval->n * count) * sizeof *weights);
+  for (int64_t r = 0; weights && r < eval->n; r++)
+    weights[r * count + bzdi_ensemble_member(ensemble, eval->index[r])] = 1;
+  return v ? bzdi_combine_mixture(ensemble, eval, v, work) : BZD_OK;
+}
+
 static bzd_status field_velocity(const bzdi_field *field, const bzdi_eval *eval, float *v, void *work) {
-  const bzd_ensemble *ensemble = field->self;
-  if (ensemble->combine == BZDI_COMBINE_MIXTURE) return bzdi_combine_mixture(ensemble, eval, v, work);
-  return bzdi_combine_velocity(ensemble, eval, v, NULL, work);
+  return bzdi_ensemble_velocity(field->self, eval, v, NULL, work);
 }
 
 void bzdi_ensemble_field(const bzd_ensemble *ensemble, bzdi_field *field) {
@@ -172,16 +180,6 @@ void bzdi_ensemble_checked_field(const bzd_ensemble *ensemble, bzdi_field *field
   bzdi_ensemble_field(ensemble, field);
   field->velocity = checked_velocity;
   field->serial = 1; /* only serial fields may fail */
-}
-
-bzd_status bzdi_ensemble_weights(const bzd_ensemble *ensemble, const bzdi_eval *eval, double *weights, void *work) {
-  int64_t count = ensemble->count;
-  if (ensemble->combine == BZDI_COMBINE_MIXTURE) {
-    memset(weights, 0, (size_t)(eval->n * count) * sizeof *weights);
-    for (int64_t r = 0; r < eval->n; r++) weights[r * count + bzdi_ensemble_member(ensemble, eval->index[r])] = 1;
-    return BZD_OK;
-  }
-  return bzdi_combine_velocity(ensemble, eval, NULL, weights, work);
 }
 
 bzd_status bzdi_ensemble_hash(const bzd_ensemble *ensemble, bzdi_sha256 *hash) {

@@ -66,8 +66,10 @@ void bzdi_ensemble_field(const bzd_ensemble *ensemble, bzdi_field *field);
 /* The same field, on the caller's thread alone, that fails naming the teacher whose velocity is not finite: to find out
  * why a trajectory was lost, at no cost to those that are not. */
 void bzdi_ensemble_checked_field(const bzd_ensemble *ensemble, bzdi_field *field);
-/* Weights [n, count] at rows; what velocity uses. work as the field's. */
-bzd_status bzdi_ensemble_weights(const bzd_ensemble *ensemble, const bzdi_eval *eval, double *weights, void *work);
+/* Velocities v [n, dim] and the weights [n, count] behind them, either may be NULL, of one evaluation of each member.
+ * work as the field's. */
+bzd_status bzdi_ensemble_velocity(const bzd_ensemble *ensemble, const bzdi_eval *eval, float *v, double *weights,
+                                  void *work);
 /* The highest of its members' generations, 0 when one is unknown. */
 int32_t bzdi_ensemble_generation(const bzd_ensemble *ensemble);
 /* The member a sample follows in a MIXTURE. */

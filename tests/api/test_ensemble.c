@@ -18,10 +18,12 @@ enum { DIM = 3, N = 40, COUNT = 3 };
 
 /* Member m of three answers the constant SHIFT[m]. */
 static const float SHIFT[COUNT] = {1.0f, 2.0f, 10.0f};
+static int64_t rows_asked; /* of all members */
 
 static int32_t constant(void *user, int64_t n, int64_t dim, const float *x, const float *t, int64_t cond_dim,
                         const float *cond, float *v) {
   (void)x, (void)t, (void)cond_dim, (void)cond;
+  rows_asked += n;
   for (int64_t i = 0; i < n * dim; i++) v[i] = *(const float *)user;
   return 0;
 }
@@ -183,9 +185,33 @@ static int teardown(void **state) {
   return 0;
 }
 
+/* Velocities, their weights and the effective number: each member is asked once for a row, or not at all. */
+static void test_once(void **state) {
+  static const struct {
+    int32_t combine, rule, velocity, effective; /* evaluations of a row */
+  } cases[] = {{BZD_COMBINE_VELOCITY, BZD_RULE_UNIFORM, COUNT, COUNT},
+               {BZD_COMBINE_VELOCITY, BZD_RULE_CONSENSUS, COUNT, COUNT},
+               {BZD_COMBINE_MIXTURE, BZD_RULE_UNIFORM, 1, 0}};
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    bzd_ensemble *ensemble = create(cases[i].combine, cases[i].rule, NULL);
+    static float alone[N * DIM];
+    double effective;
+    rows_asked = 0;
+    OK(bzd_ensemble_velocity(ensemble, N, 5, x, t, NULL, v, weights));
+    assert_int_equal(rows_asked, N * cases[i].velocity);
+    OK(bzd_ensemble_velocity(ensemble, N, 5, x, t, NULL, alone, NULL));
+    assert_memory_equal(alone, v, sizeof v);
+    rows_asked = 0;
+    OK(bzd_ensemble_effective(ensemble, N, x, t, NULL, &effective));
+    assert_int_equal(rows_asked, N * cases[i].effective);
+    bzd_ensemble_destroy(ensemble);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_rules), cmocka_unit_test(test_mixture),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_rules),     cmocka_unit_test(test_mixture),
                                      cmocka_unit_test(test_identical), cmocka_unit_test(test_members),
-                                     cmocka_unit_test(test_guidance)};
+                                     cmocka_unit_test(test_guidance),  cmocka_unit_test(test_once)};
   return cmocka_run_group_tests(tests, setup, teardown);
 }

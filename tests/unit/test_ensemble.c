@@ -89,7 +89,7 @@ static void test_consensus(void **state) {
   bzdi_ensemble_field(ensemble, &field);
   void *work = bzdi_malloc(NULL, field.work(&field, N), 1);
   const bzdi_eval eval = {N, x, t, NULL, number};
-  OK(bzdi_ensemble_weights(ensemble, &eval, weights, work));
+  OK(bzdi_ensemble_velocity(ensemble, &eval, NULL, weights, work));
   bzdi_free(NULL, work);
   double least = 1;
   for (int r = 0; r < N; r++) {
@@ -131,7 +131,7 @@ static void test_consensus_of_two(void **state) {
   bzdi_ensemble_field(ensemble, &field);
   void *work = bzdi_malloc(NULL, field.work(&field, N), 1);
   const bzdi_eval eval = {N, x, t, NULL, number};
-  OK(bzdi_ensemble_weights(ensemble, &eval, weights, work));
+  OK(bzdi_ensemble_velocity(ensemble, &eval, NULL, weights, work));
   for (int i = 0; i < 2 * N; i++) assert_true(weights[i] == 0.5);
   bzdi_free(NULL, work);
   bzdi_release(ensemble);
