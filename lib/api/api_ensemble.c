@@ -195,8 +195,6 @@ typedef struct weighed {
   double *weights;
 } weighed;
 
-static size_t weighed_work(const bzdi_blocks *blocks, int64_t rows) { return blocks->field->work(blocks->field, rows); }
-
 static bzd_status weighed_block(const bzdi_blocks *blocks, const bzdi_eval *eval, int64_t row, void *work) {
   const bzd_ensemble *ensemble = blocks->field->self;
   double *weights = ((const weighed *)blocks)->weights;
@@ -223,7 +221,6 @@ static bzd_status weigh(const char *name, const bzd_ensemble *ensemble, int64_t 
                             .t = t,
                             .cond = field.cond_dim == 0 ? NULL : cond,
                             .out = v,
-                            .work = weighed_work,
                             .block = weighed_block},
                  .weights = weights};
   return bzdi_done(bzdi_blocks_run(&all.blocks));

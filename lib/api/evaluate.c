@@ -42,7 +42,8 @@ bzd_status bzdi_blocks_run(const bzdi_blocks *blocks) {
   bzdi_arena size = {0};
   bzdi_arena_take(&size, (size_t)j.rows, sizeof(int64_t));
   j.index = size.used;
-  bzdi_arena_take(&size, blocks->work(blocks, j.rows), 1);
+  size_t work = blocks->work ? blocks->work(blocks, j.rows) : blocks->field->work(blocks->field, j.rows);
+  bzdi_arena_take(&size, work, 1);
   j.work = size.used;
   size_t slots = serial ? 1 : (size_t)bzdi_slots(blocks->context), bytes;
   if (j.work == SIZE_MAX || __builtin_mul_overflow(j.work, slots, &bytes))
@@ -58,16 +59,11 @@ bzd_status bzdi_blocks_run(const bzdi_blocks *blocks) {
   return j.status;
 }
 
-static size_t velocity_work(const bzdi_blocks *blocks, int64_t rows) {
-  return blocks->field->work(blocks->field, rows);
-}
-
 static bzd_status velocity_block(const bzdi_blocks *blocks, const bzdi_eval *eval, int64_t row, void *work) {
   return blocks->field->velocity(blocks->field, eval, (float *)blocks->out + row * blocks->field->dim, work);
 }
 
 bzd_status bzdi_blocks_velocity(bzdi_blocks *blocks) {
-  blocks->work = velocity_work;
   blocks->block = velocity_block;
   return bzdi_blocks_run(blocks);
 }

@@ -15,14 +15,14 @@ struct bzdi_blocks {
   int64_t n, first_index;  /* row r is sample first_index + r */
   const float *x, *t, *cond;
   void *out;
-  double guidance; /* for block's own use */
-  size_t (*work)(const bzdi_blocks *blocks, int64_t rows);
+  double guidance;                                         /* for block's own use */
+  size_t (*work)(const bzdi_blocks *blocks, int64_t rows); /* NULL: the field's */
   /* One block; row is its first. Fails only when the field is serial. */
   bzd_status (*block)(const bzdi_blocks *blocks, const bzdi_eval *eval, int64_t row, void *work);
 };
 
 bzd_status bzdi_blocks_run(const bzdi_blocks *blocks);
-/* The field's velocity [n, dim] into out: work and block are set by it. */
+/* The field's velocity [n, dim] into out: block is set by it. */
 bzd_status bzdi_blocks_velocity(bzdi_blocks *blocks);
 
 #endif

@@ -4,7 +4,7 @@ use crate::callback::{call_weights, Stop, WeightsInput};
 use crate::code::{codes, config, facts};
 use crate::context::{self, Context};
 use crate::data::size;
-use crate::error::{check, int, pointer, product, rows, same, same_if, Result};
+use crate::error::{check, int, pointer, product, Result};
 use crate::flow::Flow;
 use crate::object::{Handle, Keep, Owned};
 use crate::sample::{self, Inputs, SampleConfig, SampleResult};
@@ -209,7 +209,7 @@ impl Ensemble {
 
     /// Effective number of teachers over the rows `x [n, dim]`, `t [n]`, `cond [n, cond_dim]`.
     pub fn effective(&self, x: &[f32], t: &[f32], cond: Option<&[f32]>) -> Result<f64> {
-        let n = int("x", self.check_rows(x, t, cond)?)?;
+        let n = int("x", sample::count_rows((self.dim, self.cond_dim), x, t, cond)?)?;
         let mut effective = 0.0;
         // SAFETY: n rows of dim, 1 and cond_dim numbers.
         check(unsafe {
@@ -227,7 +227,7 @@ impl Ensemble {
         t: &[f32],
         cond: Option<&[f32]>,
     ) -> Result<(Vec<f32>, Vec<f64>)> {
-        let n = self.check_rows(x, t, cond)?;
+        let n = sample::count_rows((self.dim, self.cond_dim), x, t, cond)?;
         let mut v = vec![0.0; x.len()];
         let mut weights = vec![0.0; product(&[n, self.members.len()])?];
         let (n, cond) = (int("x", n)?, pointer(cond));
@@ -237,13 +237,6 @@ impl Ensemble {
             sys::bzd_ensemble_velocity(self.inner.shared(), n, first_index, x, t, cond, v, weights)
         })?;
         Ok((v, weights))
-    }
-
-    fn check_rows(&self, x: &[f32], t: &[f32], cond: Option<&[f32]>) -> Result<usize> {
-        let n = rows("x", x.len(), self.dim)?;
-        same("t", t.len(), n)?;
-        same_if("cond", cond, product(&[n, self.cond_dim])?)?;
-        Ok(n)
     }
 
     /// As [`Flow::sample`].

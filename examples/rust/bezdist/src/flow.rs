@@ -4,7 +4,7 @@ use crate::callback::{call_velocity, Stop, VelocityInput};
 use crate::code::{codes, config, facts};
 use crate::context::{self, Context};
 use crate::data::{item, size};
-use crate::error::{c_path, c_text, check, int, own_text, pointer, product, rows, same, same_if, Result};
+use crate::error::{c_path, c_text, check, int, own_text, pointer, product, Result};
 use crate::object::{exclusive, Handle, Keep, Owned};
 use crate::sample::{self, GridConfig, Inputs, SampleConfig, SampleResult};
 use bezdist_sys as sys;
@@ -308,7 +308,7 @@ impl Flow {
         guidance: f64,
         v: &mut [f32],
     ) -> Result<()> {
-        let n = self.check_rows(x, t, cond)?;
+        let n = sample::count_rows((self.dim, self.cond_dim), x, t, cond)?;
         same("v", v.len(), x.len())?;
         let (n, cond) = (int("x", n)?, pointer(cond));
         // SAFETY: n rows of dim, 1, cond_dim and dim numbers.
@@ -320,7 +320,7 @@ impl Flow {
 
     /// Control points `[n, degree + 1, dim]` of the rest of each row's curve; of control-point and endpoint flows.
     pub fn curve(&self, x: &[f32], t: &[f32], cond: Option<&[f32]>, guidance: f64) -> Result<Vec<f32>> {
-        let n = self.check_rows(x, t, cond)?;
+        let n = sample::count_rows((self.dim, self.cond_dim), x, t, cond)?;
         let degree = size(self.info()?.degree.into());
         let mut paths = vec![0.0; product(&[n, degree + 1, self.dim])?];
         let (n, cond) = (int("x", n)?, pointer(cond));
@@ -330,13 +330,6 @@ impl Flow {
             sys::bzd_flow_curve(flow, n, x.as_ptr(), t.as_ptr(), cond, guidance, paths.as_mut_ptr())
         })?;
         Ok(paths)
-    }
-
-    fn check_rows(&self, x: &[f32], t: &[f32], cond: Option<&[f32]>) -> Result<usize> {
-        let n = rows("x", x.len(), self.dim)?;
-        same("t", t.len(), n)?;
-        same_if("cond", cond, product(&[n, self.cond_dim])?)?;
-        Ok(n)
     }
 
     /// `n` new rows `[n, dim]` from noise of the config's seed.

@@ -2,7 +2,7 @@
 //! What sampling from flows and from ensembles shares.
 use crate::callback::{progress_of, ProgressFn};
 use crate::code::{codes, config, facts};
-use crate::error::{int, int32, pointer, product, rows, same_if, Error, Result, Status};
+use crate::error::{int, int32, pointer, product, rows, same, same_if, Error, Result, Status};
 use crate::source::Source;
 use bezdist_sys as sys;
 
@@ -143,6 +143,14 @@ type SampleFn<T> = unsafe extern "C" fn(
     *mut f32,
     *mut sys::bzd_sample_result,
 ) -> sys::bzd_status;
+
+/// How many rows `x` has, of `(dim, cond_dim)` numbers; `t` and `cond` must have as many.
+pub(crate) fn count_rows(dims: (usize, usize), x: &[f32], t: &[f32], cond: Option<&[f32]>) -> Result<usize> {
+    let n = rows("x", x.len(), dims.0)?;
+    same("t", t.len(), n)?;
+    same_if("cond", cond, product(&[n, dims.1])?)?;
+    Ok(n)
+}
 
 /// # Safety
 /// `function` samples from objects like `object`, which lives and has `dims`: (dim, cond_dim).
