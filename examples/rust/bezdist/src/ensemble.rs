@@ -4,7 +4,7 @@ use crate::callback::{call_weights, Stop, WeightsInput};
 use crate::code::{codes, config, facts};
 use crate::context::{self, Context};
 use crate::data::size;
-use crate::error::{check, int, pointer, product, Result};
+use crate::error::{check, int, pointer, product, same, Result};
 use crate::flow::Flow;
 use crate::object::{Handle, Keep, Owned};
 use crate::sample::{self, Inputs, SampleConfig, SampleResult};

@@ -4,7 +4,7 @@ use crate::callback::{call_velocity, Stop, VelocityInput};
 use crate::code::{codes, config, facts};
 use crate::context::{self, Context};
 use crate::data::{item, size};
-use crate::error::{c_path, c_text, check, int, own_text, pointer, product, Result};
+use crate::error::{c_path, c_text, check, int, own_text, pointer, product, same, Result};
 use crate::object::{exclusive, Handle, Keep, Owned};
 use crate::sample::{self, GridConfig, Inputs, SampleConfig, SampleResult};
 use bezdist_sys as sys;
