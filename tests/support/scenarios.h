@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "own_paths.h"
+#include "tricks.h"
 
 enum { SC_DIM = 3, SC_CLASSES = 2, SC_N = 16, SC_NODES = 5, SC_BAG = 48, SC_BYTES = 1 << 16 };
 
@@ -131,20 +132,28 @@ static inline bzd_status sc_flow(world *w, int32_t kind, int32_t degree, int64_t
 
 static inline int32_t sc_swirl(void *user, int64_t n, int64_t dim, const float *x, const float *t, int64_t cond_dim,
                                const float *cond, float *v) {
+  const trick *bad = trick_due();
   (void)user, (void)t, (void)cond_dim, (void)cond;
+  TRICK_EARLY(bad);
   for (int64_t i = 0; i < n * dim; i++) v[i] = i % dim == 0 ? -x[i] : 0.5f * x[i];
+  trick_spoil(bad, TRICK_VALUES, v, n * dim, sizeof *v);
   return 0;
 }
 
 static inline int32_t sc_weigh(void *user, int64_t n, int64_t count, int64_t dim, const float *x, const float *t,
                                const float *v, double *weights) {
+  const trick *bad = trick_due();
   (void)user, (void)dim, (void)x, (void)v;
+  TRICK_EARLY(bad);
   for (int64_t i = 0; i < n * count; i++) weights[i] = 1 + (double)t[i / count] * (double)(i % count);
+  trick_spoil(bad, TRICK_VALUES, weights, n * count, sizeof *weights);
   return 0;
 }
 
 static inline int32_t sc_report(void *user, const bzd_progress *progress) {
+  const trick *bad = trick_due();
   (void)user, (void)progress;
+  TRICK_EARLY(bad);
   return 0;
 }
 
@@ -157,9 +166,23 @@ static inline bzd_status sc_fitter(world *w, int32_t degree, bzd_fitter **out) {
   return BZD_OK;
 }
 
+static inline bzd_status sc_callback_flow(world *w, int64_t cond_dim, int32_t serialise, bzd_flow **out) {
+  bzd_flow_config config;
+  TRY(bzd_flow_config_init(&config, sizeof config));
+  config.dim = SC_DIM;
+  config.cond_dim = cond_dim;
+  MAKE(flow, out, bzd_flow_create_callback(w->context, &config, sc_swirl, NULL, serialise, out));
+  return BZD_OK;
+}
+
+static int sc_callback_teacher; /* whether the first teacher is the caller's own */
+
 /* Of an unconditional or conditional velocity flow and a control flow. */
 static inline bzd_status sc_teachers(world *w, int64_t cond_dim) {
-  TRY(sc_flow(w, BZD_FLOW_VELOCITY, 1, cond_dim, 3, &w->flow));
+  if (sc_callback_teacher)
+    TRY(sc_callback_flow(w, cond_dim, 0, &w->flow));
+  else
+    TRY(sc_flow(w, BZD_FLOW_VELOCITY, 1, cond_dim, 3, &w->flow));
   return sc_flow(w, BZD_FLOW_CONTROL, 2, cond_dim, 4, &w->other);
 }
 
@@ -375,11 +398,8 @@ static inline bzd_status sc_walk_flow(world *w, int32_t kind) {
 }
 
 static inline bzd_status sc_walk_callback_flow(world *w, int32_t serialise) {
-  bzd_flow_config config;
   bzd_flow *flow;
-  TRY(bzd_flow_config_init(&config, sizeof config));
-  config.dim = SC_DIM;
-  MAKE(flow, &flow, bzd_flow_create_callback(w->context, &config, sc_swirl, NULL, serialise, &flow));
+  TRY(sc_callback_flow(w, 0, serialise, &flow));
   TRY(sc_evaluate(w, flow, NULL));
   return sc_sample(w, flow, BZD_SOLVER_AUTO, SC_N, NULL, 1);
 }
@@ -537,16 +557,22 @@ static inline bzd_status sc_walk_run(world *w, int32_t which) {
 
 static inline int32_t sc_write(void *user, const void *data, size_t size) {
   world *w = user;
+  const trick *bad = trick_due();
+  TRICK_EARLY(bad);
   if (size > sizeof w->bytes - w->size) return 1;
   memcpy(w->bytes + w->size, data, size);
+  trick_spoil(bad, TRICK_VALUES, w->bytes + w->size, (int64_t)size, 1);
   w->size += size;
   return 0;
 }
 
 static inline int32_t sc_read(void *user, uint64_t offset, void *data, size_t size) {
   const world *w = user;
+  const trick *bad = trick_due();
+  TRICK_EARLY(bad);
   if (offset > w->size || size > w->size - offset) return 1;
   memcpy(data, w->bytes + offset, size);
+  trick_spoil(bad, TRICK_VALUES, data, (int64_t)size, 1);
   return 0;
 }
 
