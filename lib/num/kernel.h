@@ -23,6 +23,8 @@ typedef struct bzdi_tile_job {
   int silu, go_on;
   float *c;
   int64_t ldc;
+  uintptr_t ahead; /* an address that is read next, or 0: asked for meanwhile, ahead_step bytes further for each p */
+  uintptr_t ahead_step;
   const uint32_t *b16; /* in place of b: [k][panel / 2], word i of a pair of vectors holds lane i of both */
 } bzdi_tile_job;
 

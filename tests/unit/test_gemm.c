@@ -223,7 +223,7 @@ static void test_every_table(void **state) {
         for (int j = 0; j < rows * K; j++) a[j] = (float)numbers_normal(&seed);
         for (int p = 0; p < K; p++)
           for (int j = 0; j < columns; j++) b[p * width + j] = (float)numbers_normal(&seed);
-        bzdi_tile_job job = {K, a, K, 1, b, NULL, 0, 0, c, 64, NULL};
+        bzdi_tile_job job = {.k = K, .a = a, .a_row = K, .a_column = 1, .b = b, .c = c, .ldc = 64};
         kernels->tile(&job, rows, columns);
         check(rows, columns, K, a, K, 1, b, width, 1, c, 64);
         static float parts[6 * 64];
@@ -236,6 +236,11 @@ static void test_every_table(void **state) {
           job.go_on = p > 0;
           kernels->tile(&job, rows, columns);
         }
+        assert_memory_equal(parts, c, sizeof c);
+        job = (bzdi_tile_job){.k = K, .a = a, .a_row = K, .a_column = 1, .b = b, .c = parts, .ldc = 64};
+        job.ahead = UINTPTR_MAX - 700; /* no address of ours: what is asked for ahead is not read */
+        job.ahead_step = 64;
+        kernels->tile(&job, rows, columns);
         assert_memory_equal(parts, c, sizeof c);
       }
   }
