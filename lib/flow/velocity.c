@@ -10,9 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A weight is read once for all rows of a block, and every thread shall have some. */
+/* A weight is read once for all rows of a block, whose layer stays in the second-level cache, and every thread shall
+ * have some. */
 int64_t bzdi_field_block(const bzdi_field *field, const bzd_context *context, int64_t n) {
-  enum { LEAST = 48, MOST = 258, TILE = 6 };
+  enum { LEAST = 48, MOST = 132, TILE = 6 };
   if (field->serial) return 4096; /* the host's code gets as many at once as memory reasonably allows */
   const int64_t slots = bzdi_slots(context), rows = ((n + slots - 1) / slots + TILE - 1) / TILE * TILE;
   return rows < LEAST ? LEAST : rows > MOST ? MOST : rows;

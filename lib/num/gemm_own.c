@@ -150,8 +150,6 @@ static void strip_product(const bzdi_kernels *kernels, const bzdi_tile_job *all,
       job.b = all->b16 ? work : all->b + q * k + p * width;
       if (all->b16) kernels->widen(job.k, width, all->b16 + (q * k + p * panel) / 2, work);
       job.go_on = p > 0;
-      job.bias = last && all->bias ? all->bias + q : NULL;
-      job.silu = last && all->silu;
       const size_t number = all->b16 ? sizeof(uint16_t) : sizeof(float);
       const int64_t next = whole                 ? q * k + PAGE
                            : q + panel < columns ? (q + panel) * k + p * panel
@@ -175,9 +173,8 @@ void bzdi_packed_gemm(int precision, int64_t m, int64_t n, int64_t k, const floa
                       const float *bias, int silu, float *c, int64_t ldc, void *work) {
   const bzdi_kernels *kernels = bzdi_kernels_pick();
   const int64_t panel = kernels->panel, most = kernels->row_panels * panel;
-  bzdi_tile_job job = {.k = k, .a = a, .a_row = lda, .a_column = 1, .silu = silu, .ldc = ldc};
+  bzdi_tile_job job = {.k = k, .a = a, .a_row = lda, .a_column = 1, .ldc = ldc};
   for (int64_t j = 0, columns; j < n; j += columns) {
-    job.bias = bias ? bias + j : NULL;
     job.c = c + j;
     if (precision == BZDI_BFLOAT16)
       job.b16 = (const uint32_t *)packed + j / 2 * k;
@@ -190,6 +187,7 @@ void bzdi_packed_gemm(int precision, int64_t m, int64_t n, int64_t k, const floa
       columns = bzdi_least(STRIP, n - j);
       strip_product(kernels, &job, m, columns, k * n > FAR, work);
     }
+    if (bias || silu) kernels->activate(m, columns, bias ? bias + j : NULL, silu, c + j, ldc);
   }
 }
 

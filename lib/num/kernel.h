@@ -11,7 +11,7 @@
 
 #define BZDI_TILE_MOST 6 /* rows of a tile at most, in every table */
 
-/* C[rows, columns] = act(A B + bias), or with go_on act(C + A B + bias), the sums going on from C. A element (r, p) at
+/* C[rows, columns] = A B, or with go_on C + A B, the sums going on from C. A element (r, p) at
  * a[r * a_row + p * a_column]; b is one packed panel [k][width] with width = columns rounded up to whole vectors. Each
  * element is one chain of fused multiply-adds over p = 0..k-1, so its bits depend on its own row and column alone. */
 typedef struct bzdi_tile_job {
@@ -19,8 +19,7 @@ typedef struct bzdi_tile_job {
   const float *a;
   int64_t a_row, a_column;
   const float *b;
-  const float *bias; /* NULL = 0 */
-  int silu, go_on;
+  int go_on;
   float *c;
   int64_t ldc;
   uintptr_t ahead; /* an address that is read next, or 0: asked for meanwhile, ahead_step bytes further for each p */
@@ -39,6 +38,8 @@ typedef struct bzdi_kernels {
   void (*row)(const bzdi_tile_job *job, int32_t panels, int32_t columns);
   /* Lines of one panel of bfloat16 as float32, width of them, whole vectors: [k][width]. */
   void (*widen)(int64_t k, int64_t width, const uint32_t *from, float *to);
+  /* C[n, width] = act(C + bias), bias NULL = 0. */
+  void (*activate)(int64_t n, int64_t width, const float *bias, int silu, float *c, int64_t ldc);
   void (*bias_silu)(int64_t n, int64_t width, const float *bias, float *z, float *y);
   void (*multiply)(int64_t count, const float *x, float *y);
   void (*column_sums)(int64_t n, int64_t width, const float *x, float *out);

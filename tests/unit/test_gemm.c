@@ -164,8 +164,7 @@ static void test_every_row(void **state) {
   for (int32_t i = 0; bzdi_kernels_at(i); i++) {
     const bzdi_kernels *kernels = bzdi_kernels_at(i);
     const int32_t panel = kernels->panel, lanes = kernels->lanes, most = kernels->row_panels * panel;
-    float *a = numbers_floats(1, K, 0, 1), *b = numbers_floats(2, most * K, 0, 1),
-          *bias = numbers_floats(3, most, 0, 1);
+    float *a = numbers_floats(1, K, 0, 1), *b = numbers_floats(2, most * K, 0, 1);
     float *c = calloc((size_t)most + 1, sizeof *c), *tiles = calloc((size_t)most, sizeof *c);
     float *wide = calloc((size_t)(panel * K), sizeof *wide);
     uint32_t *pairs = calloc((size_t)(most * K / 2), sizeof *pairs);
@@ -179,8 +178,7 @@ static void test_every_row(void **state) {
     for (int32_t columns = 1; columns <= most; columns++) {
       const int32_t panels = columns <= panel ? 1 : kernels->row_panels;
       if (panels > 1 && columns <= most - panel) continue;
-      bzdi_tile_job job = {
-          .k = K, .a = a, .a_row = K, .a_column = 1, .bias = bias, .silu = columns % 2, .c = c, .b16 = pairs};
+      bzdi_tile_job job = {.k = K, .a = a, .a_row = K, .a_column = 1, .c = c, .b16 = pairs};
       c[columns] = 77;
       kernels->row(&job, panels, columns);
       assert_true(c[columns] == 77);
@@ -191,7 +189,6 @@ static void test_every_row(void **state) {
         for (int32_t p = 0; p < K; p++)
           assert_memory_equal(wide + p * width, b + q * K + p * panel, sizeof(float) * (size_t)width);
         one.b = wide;
-        one.bias = bias + q;
         one.c = tiles + q;
         kernels->tile(&one, 1, here);
       }
@@ -203,7 +200,7 @@ static void test_every_row(void **state) {
       kernels->row(&job, panels, columns);
       assert_memory_equal(c, tiles, sizeof(float) * (size_t)columns);
     }
-    free(a), free(b), free(bias), free(c), free(tiles), free(wide), free(pairs);
+    free(a), free(b), free(c), free(tiles), free(wide), free(pairs);
   }
 }
 

@@ -40,6 +40,26 @@ static void check_silu(const bzdi_kernels *kernels) {
   memcpy(z, before, sizeof z);
   kernels->bias_silu(ROWS, WIDTH, bias, z, NULL);
   for (int i = 0; i < ROWS * WIDTH; i++) assert_true(z[i] == before[i] + bias[i % WIDTH]);
+  /* The pass after a product: the same numbers, rows apart, beside what is not its own. */
+  enum { LD = 50 };
+  static float c[ROWS * LD];
+  for (int act = 0; act < 2; act++)
+    for (int with_bias = 0; with_bias < 2; with_bias++) {
+      for (int i = 0; i < ROWS * LD; i++) c[i] = i % LD < WIDTH ? before[i / LD * WIDTH + i % LD] : -7;
+      kernels->activate(ROWS, WIDTH, with_bias ? bias : NULL, act, c, LD);
+      for (int i = 0; i < ROWS * LD; i++) {
+        if (i % LD >= WIDTH) {
+          assert_true(c[i] == -7);
+          continue;
+        }
+        const int at = i / LD * WIDTH + i % LD;
+        const float sum = with_bias ? before[at] + bias[i % LD] : before[at];
+        if (act && with_bias) assert_true(c[i] == y[at]);
+        if (act)
+          assert_true(fabs((double)c[i] - (double)sum * sigmoid((double)sum)) <= 4e-7 * fabs((double)c[i]) + 1e-12);
+        if (!act) assert_true(c[i] == sum);
+      }
+    }
   /* Far out, and what is not a number stays one. */
   float odd[5] = {200, -200, NAN, INFINITY, 0}, out[5], none[5] = {0};
   kernels->bias_silu(1, 5, none, odd, out);
