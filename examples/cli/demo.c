@@ -15,7 +15,8 @@ enum { KEY_OUT = 1, KEY_DATA, KEY_MINUTES };
 static const struct argp_option options[] = {
     {"out", KEY_OUT, "DIR", 0, "Folder for everything that is written (default build/demo)", 0},
     {"data", KEY_DATA, "DATA", 0, "Data to learn (default digits: the 8x8 digits inside this program)", 0},
-    {"minutes", KEY_MINUTES, "M", 0, "Scale of the work: 2.5 (default) takes about that long on two cores", 0},
+    {"minutes", KEY_MINUTES, "M", 0,
+     "Scale of the work: 2.5 (default) takes two and a half to five minutes on two cores", 0},
     {0},
 };
 
