@@ -16,15 +16,14 @@
 
 #define MOST_THREADS 256
 
-/* Asks for huge pages inside a large block of ours: without them half of the time to load a model goes into its first
- * touch. A wish; where it is not heard nothing is lost. */
+/* Large blocks of ours begin where a huge page does and ask for such pages: without them half of the time to load a
+ * model goes into its first touch. A wish; where it is not heard nothing but addresses is lost. */
+#define HUGE_PAGE ((size_t)2 << 20)
+
 static void wish_huge(void *block, size_t size) {
 #if defined(MADV_HUGEPAGE)
-  enum { HUGE_PAGE = 2 << 20 };
-  uintptr_t start = ((uintptr_t)block + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-  uintptr_t end = ((uintptr_t)block + size) / HUGE_PAGE * HUGE_PAGE;
   int error = errno;
-  if (end > start) madvise((void *)start, end - start, MADV_HUGEPAGE);
+  madvise(block, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
   errno = error;
 #else
   (void)block, (void)size;
@@ -34,8 +33,8 @@ static void wish_huge(void *block, size_t size) {
 static void *libc_alloc(void *user, size_t size, size_t align) {
   void *block;
   (void)user;
-  if (posix_memalign(&block, align, size) != 0) return NULL;
-  if (size >= (size_t)4 << 20) wish_huge(block, size);
+  if (posix_memalign(&block, size >= HUGE_PAGE ? HUGE_PAGE : align, size) != 0) return NULL;
+  if (size >= HUGE_PAGE) wish_huge(block, size);
   return block;
 }
 
