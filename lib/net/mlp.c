@@ -152,7 +152,10 @@ static void activate_task(void *arg, int64_t i, int32_t slot) {
   const pass *p = arg;
   int64_t first = i * ROW_BLOCK * p->width;
   (void)slot;
-  bzdi_vec_bias_silu(block_rows(p, i), p->width, p->bias, p->z + first, p->y ? p->y + first : NULL);
+  if (p->y)
+    bzdi_vec_bias_silu(block_rows(p, i), p->width, p->bias, p->z + first, p->y + first);
+  else
+    bzdi_vec_bias(block_rows(p, i), p->width, p->bias, p->z + first);
 }
 
 static void slope_task(void *arg, int64_t i, int32_t slot) {

@@ -4,6 +4,10 @@
 
 #include "num/kernel.h"
 
+void bzdi_vec_bias(int64_t n, int64_t width, const float *bias, float *z) {
+  bzdi_kernels_pick()->activate(n, width, bias, 0, z, width);
+}
+
 void bzdi_vec_bias_silu(int64_t n, int64_t width, const float *bias, float *z, float *y) {
   bzdi_kernels_pick()->bias_silu(n, width, bias, z, y);
 }

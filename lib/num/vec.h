@@ -6,7 +6,9 @@
 
 #include <bezdist/base.h>
 
-/* z[n, width] += bias (row); when y is not NULL, y = silu(z) and then z = silu'(z), for the backward pass. */
+/* z[n, width] += bias (row). */
+void bzdi_vec_bias(int64_t n, int64_t width, const float *bias, float *z);
+/* The same, y = silu(z) and then z = silu'(z), for the backward pass. */
 void bzdi_vec_bias_silu(int64_t n, int64_t width, const float *bias, float *z, float *y);
 /* y[i] *= x[i], count elements. */
 void bzdi_vec_multiply(int64_t count, const float *x, float *y);

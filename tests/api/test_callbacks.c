@@ -24,8 +24,8 @@ enum { PLACES = 8 };
 #endif
 
 static const trick TRICKS[] = {
-    {"1", 1, TRICK_RETURN, 0},
-    {"-1", -1, TRICK_RETURN, 0},
+    {"17", 17, TRICK_RETURN, 0},
+    {"-17", -17, TRICK_RETURN, 0},
     {"BZD_E_MEMORY", BZD_E_MEMORY, TRICK_RETURN, 0},
     {"largest", INT32_MAX, TRICK_RETURN, 0},
     {"least", INT32_MIN, TRICK_RETURN, 0},
@@ -53,33 +53,9 @@ typedef struct tally {
   long long played, refused, noticed_by[64], other_bits, same_bits;
 } tally;
 
-static world *prepared(const scenario *s, host *h, const bzd_context *context) {
-  world *w = calloc(1, sizeof *w);
-  assert_non_null(w);
-  w->context = context;
-  w->host = h;
-  bzd_status status = s->prepare(w, s->which);
-  if (status == BZD_OK) return w;
-  assert_true(sc_callback_teacher); /* not every scenario can do with one */
-  failure_text();
-  sc_empty(w, 0);
-  free(w);
-  return NULL;
-}
-
-/* Walks, and gives back what the walk made. */
 static bzd_status walk(const scenario *s, world *w) {
-  const int before = w->made;
-  w->hash = 0;
   atomic_store(&tricks.calls, 0);
-  bzd_status status = s->walk(w, s->which);
-  sc_empty(w, before);
-  return status;
-}
-
-static void finish(world *w) {
-  sc_empty(w, 0);
-  free(w);
+  return sc_walk(s, w);
 }
 
 static void must_walk(const scenario *s, world *w, uint64_t golden, const trick *t, const char *when) {
@@ -107,7 +83,8 @@ static int expected(const trick *t, bzd_status status) {
 
 static void play(const scenario *s, host *h, const bzd_context *context, const trick *t, long long at, int once,
                  uint64_t golden, tally *counts) {
-  world *w = prepared(s, h, context);
+  world *w = sc_prepared(s, h, context);
+  assert_non_null(w);
   tricks.now = t;
   tricks.at = at;
   tricks.once = once;
@@ -117,7 +94,7 @@ static void play(const scenario *s, host *h, const bzd_context *context, const t
   tricks.now = NULL;
   if (atomic_load(&tricks.played) == 0) { /* this callback has no such numbers */
     if (status != BZD_OK || w->hash != golden) fail_msg("%s: other bits without a trick", s->name);
-    finish(w);
+    sc_end(w);
     return;
   }
   counts->played++;
@@ -141,7 +118,7 @@ static void play(const scenario *s, host *h, const bzd_context *context, const t
     counts->noticed_by[-status]++;
     if (t->part == TRICK_RETURN && t->answer) must_walk(s, w, golden, t, "the same objects");
   }
-  finish(w);
+  sc_end(w);
 }
 
 static void each_call(const scenario *s, int32_t threads, tally *counts) {
@@ -149,25 +126,28 @@ static void each_call(const scenario *s, int32_t threads, tally *counts) {
   host_init(&h);
   bzd_context *context = host_context(&h, threads);
   const long long base = atomic_load(&h.live);
-  world *w = prepared(s, &h, context);
-  if (w && walk(s, w) != BZD_OK) { /* needs a network */
+  world *w = sc_prepared(s, &h, context);
+  if (w && walk(s, w) != BZD_OK) {
+    sc_end(w);
+    w = NULL;
+  }
+  if (!w) { /* needs a network for a teacher */
     assert_true(sc_callback_teacher);
     failure_text();
-    finish(w);
-    w = NULL;
   }
   if (w) {
     const uint64_t golden = w->hash;
     const long long calls = atomic_load(&tricks.calls);
-    finish(w);
+    sc_end(w);
     counts->scenarios += calls > 0;
     const long long stride = calls > PLACES ? calls / PLACES : 1;
     for (long long at = 0; at < calls; at += stride)
       for (int i = 0; i < TRICK_COUNT; i++)
         for (int once = 0; once < 2; once++) play(s, &h, context, &TRICKS[i], at, once, golden, counts);
-    w = prepared(s, &h, context);
+    w = sc_prepared(s, &h, context);
+    assert_non_null(w);
     must_walk(s, w, golden, &TRICKS[0], "at last");
-    finish(w);
+    sc_end(w);
   }
   assert_int_equal(atomic_load(&h.live), base);
   bzd_context_destroy(context);
@@ -175,43 +155,34 @@ static void each_call(const scenario *s, int32_t threads, tally *counts) {
   assert_int_equal(atomic_load(&h.wrong), 0);
 }
 
-static void each_scenario(int32_t threads, int callback_teacher) {
+typedef struct setting {
+  int32_t threads;
+  int callback_teacher;
+} setting;
+
+static void each_scenario(void **state) {
+  const setting *at = *state;
   tally counts = {0};
-  sc_callback_teacher = callback_teacher;
-  for (int i = 0; i < SCENARIO_COUNT; i++) each_call(&SCENARIOS[i], threads, &counts);
+  sc_callback_teacher = at->callback_teacher;
+  for (int i = 0; i < SCENARIO_COUNT; i++) each_call(&SCENARIOS[i], at->threads, &counts);
   sc_callback_teacher = 0;
   assert_true(counts.refused > 0);
   print_message("%d scenarios on %d thread(s)%s: %lld walks with a callback that misbehaves: %lld failed (",
-                counts.scenarios, (int)threads, callback_teacher ? ", a callback for a teacher" : "", counts.played,
-                counts.refused);
+                counts.scenarios, (int)at->threads, at->callback_teacher ? ", a callback for a teacher" : "",
+                counts.played, counts.refused);
   for (int i = 0, some = 0; i < 64; i++)
     if (counts.noticed_by[i]) print_message("%s%lld %s", some++ ? ", " : "", counts.noticed_by[i], bzd_status_name(-i));
   print_message("), %lld went on with what they got, %lld gave the undisturbed bits\n", counts.other_bits,
                 counts.same_bits);
 }
 
-static void test_one_thread(void **state) {
-  (void)state;
-  each_scenario(1, 0);
-}
-
-static void test_three_threads(void **state) {
-  (void)state;
-  each_scenario(3, 0);
-}
-
-static void test_teacher(void **state) {
-  (void)state;
-  each_scenario(1, 1);
-}
-
-static void test_teacher_three_threads(void **state) {
-  (void)state;
-  each_scenario(3, 1);
-}
-
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_thread), cmocka_unit_test(test_three_threads),
-                                     cmocka_unit_test(test_teacher), cmocka_unit_test(test_teacher_three_threads)};
+  static setting plain = {1, 0}, threads = {3, 0}, teacher = {1, 1}, teacher_threads = {3, 1};
+  const struct CMUnitTest tests[] = {
+      {"scenarios", each_scenario, NULL, NULL, &plain},
+      {"scenarios, 3 threads", each_scenario, NULL, NULL, &threads},
+      {"scenarios, a callback for a teacher", each_scenario, NULL, NULL, &teacher},
+      {"scenarios, a callback for a teacher, 3 threads", each_scenario, NULL, NULL, &teacher_threads},
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,47 +26,26 @@ typedef struct tally {
   long long survived; /* of those, walks that did without and gave the same bits */
 } tally;
 
-static world *prepared(const scenario *s, host *h, const bzd_context *context) {
-  world *w = calloc(1, sizeof *w);
-  assert_non_null(w);
-  w->context = context;
-  w->host = h;
-  OK(s->prepare(w, s->which));
-  return w;
-}
-
-/* Walks, and gives back what the walk made. */
-static bzd_status walk(const scenario *s, world *w) {
-  const int before = w->made;
-  w->hash = 0;
-  bzd_status status = s->walk(w, s->which);
-  sc_empty(w, before);
-  return status;
-}
-
-static void finish(world *w) {
-  sc_empty(w, 0);
-  free(w);
-}
-
 static void refuse_each(const scenario *s, int32_t threads, int once, tally *counts) {
   host h;
   host_init(&h);
   bzd_context *context = host_context(&h, threads);
   atomic_store(&h.once, once);
   const long long base = atomic_load(&h.live);
-  world *w = prepared(s, &h, context);
-  OK(walk(s, w));
+  world *w = sc_prepared(s, &h, context);
+  assert_non_null(w);
+  OK(sc_walk(s, w));
   const uint64_t golden = w->hash;
   const long long kept = atomic_load(&h.live); /* workspaces stay in their objects */
-  finish(w);
+  sc_end(w);
   assert_int_equal(atomic_load(&h.live), base);
 
   for (long long k = 0;; k += STRIDE) {
-    w = prepared(s, &h, context);
+    w = sc_prepared(s, &h, context);
+    assert_non_null(w);
     atomic_store(&h.refused, 0);
     atomic_store(&h.quota, k);
-    bzd_status status = walk(s, w);
+    bzd_status status = sc_walk(s, w);
     atomic_store(&h.quota, -1);
     const long long refused = atomic_load(&h.refused);
     if (status == BZD_OK && w->hash != golden) fail_msg("%s: other bits, allocation %lld refused", s->name, k);
@@ -74,13 +53,13 @@ static void refuse_each(const scenario *s, int32_t threads, int once, tally *cou
     if (status != BZD_OK && (status != BZD_E_MEMORY || refused == 0))
       fail_msg("%s: allocation %lld refused: %s: %s", s->name, k, bzd_status_name(status), failure_text());
     if (status != BZD_OK) failure_text();
-    status = walk(s, w);
+    status = sc_walk(s, w);
     if (status != BZD_OK)
       fail_msg("%s: after allocation %lld was refused: %s: %s", s->name, k, bzd_status_name(status), failure_text());
     if (w->hash != golden) fail_msg("%s: other bits after allocation %lld was refused", s->name, k);
     if (atomic_load(&h.live) > kept)
       fail_msg("%s: allocation %lld refused: %lld bytes kept", s->name, k, atomic_load(&h.live) - kept);
-    finish(w);
+    sc_end(w);
     if (atomic_load(&h.live) != base)
       fail_msg("%s: allocation %lld refused: %lld bytes lost", s->name, k, atomic_load(&h.live) - base);
     if (refused == 0) break; /* the walk has no allocation k */

@@ -901,6 +901,32 @@ static const scenario SCENARIOS[] = {
     {"paths", sc_nothing, sc_walk_paths, 0},
 };
 
+/* A world of its own, prepared; NULL when what the scenario starts from cannot be made. */
+static inline world *sc_prepared(const scenario *s, host *h, const bzd_context *context) {
+  world *w = calloc(1, sizeof *w);
+  assert_non_null(w);
+  w->context = context;
+  w->host = h;
+  if (s->prepare(w, s->which) == BZD_OK) return w;
+  sc_empty(w, 0);
+  free(w);
+  return NULL;
+}
+
+/* Walks, and gives back what the walk made. */
+static inline bzd_status sc_walk(const scenario *s, world *w) {
+  const int before = w->made;
+  w->hash = 0;
+  bzd_status status = s->walk(w, s->which);
+  sc_empty(w, before);
+  return status;
+}
+
+static inline void sc_end(world *w) {
+  sc_empty(w, 0);
+  free(w);
+}
+
 enum { SCENARIO_COUNT = sizeof SCENARIOS / sizeof *SCENARIOS };
 
 #endif
