@@ -110,9 +110,9 @@ static size_t carve(const bzdi_mlp *mlp, int64_t n, void *base, work *w) {
   }
   for (int32_t l = 0; l <= mlp->layers; l++) {
     int64_t in = layer_in(mlp, l), out = layer_out(mlp, l);
-    scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, n, out, in));
-    scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, n, in, out));
-    scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, out, in, n));
+    scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, n, out, in, in, 1));
+    scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, n, in, out, out, 1));
+    scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, out, in, n, 1, out));
   }
   w->scratch = bzdi_arena_take(&arena, scratch, 1);
   return arena.used;

@@ -20,15 +20,16 @@ static int own_are_fast(void) { return bzdi_kernels_pick() != &bzdi_kernels_base
 
 static int rule(void) { return own_are_fast() || !bzdi_blis_knows_cpu() ? BZDI_GEMM_OWN : BZDI_GEMM_BLIS; }
 
-size_t bzdi_gemm_scratch_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k) {
+size_t bzdi_gemm_scratch_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k, int64_t a_row,
+                            int64_t a_column) {
   if (way == BZDI_GEMM_RULE) way = rule();
-  int64_t floats = bzdi_own_scratch(context, m, k); /* BLIS may still say no */
+  int64_t floats = bzdi_own_scratch(context, m, k, a_row, a_column); /* BLIS may still say no */
   if (way == BZDI_GEMM_BLIS && floats < bzdi_blis_scratch(m, n, k)) floats = bzdi_blis_scratch(m, n, k);
   return (size_t)floats * sizeof(float) + 64;
 }
 
-size_t bzdi_gemm_scratch(const bzd_context *context, int64_t m, int64_t n, int64_t k) {
-  return bzdi_gemm_scratch_by(BZDI_GEMM_RULE, context, m, n, k);
+size_t bzdi_gemm_scratch(const bzd_context *context, int64_t m, int64_t n, int64_t k, int64_t a_row, int64_t a_column) {
+  return bzdi_gemm_scratch_by(BZDI_GEMM_RULE, context, m, n, k, a_row, a_column);
 }
 
 void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,

@@ -12,9 +12,8 @@
 
 #include <bezdist/base.h>
 
-/* Scratch bytes of one bzdi_gemm of this shape with this context; a larger one serves smaller shapes. 64-byte aligned.
- */
-size_t bzdi_gemm_scratch(const bzd_context *context, int64_t m, int64_t n, int64_t k);
+/* Scratch bytes of one bzdi_gemm of this shape and these strides of A with this context. 64-byte aligned. */
+size_t bzdi_gemm_scratch(const bzd_context *context, int64_t m, int64_t n, int64_t k, int64_t a_row, int64_t a_column);
 /* C[m, n] = A[m, k] B[k, n]. C has unit column stride. m, n, k >= 1. */
 void bzdi_gemm(const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
                int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, void *scratch);
@@ -33,7 +32,8 @@ void bzdi_packed_gemm(int precision, int64_t m, int64_t n, int64_t k, const floa
 
 /* Which way bzdi_gemm goes; tests and measurements force one. */
 enum { BZDI_GEMM_RULE = 0, BZDI_GEMM_OWN = 1, BZDI_GEMM_BLIS = 2 };
-size_t bzdi_gemm_scratch_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k);
+size_t bzdi_gemm_scratch_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k, int64_t a_row,
+                            int64_t a_column);
 void bzdi_gemm_by(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
                   int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc,
                   void *scratch);

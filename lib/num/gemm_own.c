@@ -198,13 +198,18 @@ typedef struct job {
   const bzdi_kernels *kernels;
   float *packed_a, *panels; /* panels: of one strip, for each slot */
   int64_t block_rows, blocks, strips, panels_floats;
-  int tiled; /* columns of A side by side: packed as tiles */
+  int64_t first, depth; /* the part of K that passes now: all of it, or what of A is packed at a time */
+  int tiled;            /* columns of A side by side: packed as tiles */
 } job;
+
+static int is_packed(int64_t a_row, int64_t a_column) { return a_column != 1 || a_row % SAME_LINES == 0; }
 
 static int64_t panels_floats(const bzdi_kernels *kernels, int64_t k) { return STRIP * bzdi_least(k, kernels->depth); }
 
-int64_t bzdi_own_scratch(const bzd_context *context, int64_t m, int64_t k) {
-  return bzdi_round_up(m * k, 16) + bzdi_slots(context) * panels_floats(bzdi_kernels_pick(), k);
+int64_t bzdi_own_scratch(const bzd_context *context, int64_t m, int64_t k, int64_t a_row, int64_t a_column) {
+  const bzdi_kernels *kernels = bzdi_kernels_pick();
+  const int64_t packed = is_packed(a_row, a_column) ? m * bzdi_least(k, kernels->depth) : 0;
+  return packed + bzdi_slots(context) * panels_floats(kernels, k);
 }
 
 /* One block of A: rows one after another, or tiles [depth][rows of a tile]. */
@@ -235,25 +240,23 @@ static void pack_task(void *arg, int64_t i, int32_t slot) {
   const bzdi_product *g = &j->of;
   const int64_t first = i * j->block_rows, rows = bzdi_least(j->block_rows, g->m - first);
   (void)slot;
-  for (int64_t p = 0; p < g->k; p += j->kernels->depth)
-    pack_block(j, rows, bzdi_least(j->kernels->depth, g->k - p), g->a + first * g->a_row + p * g->a_column,
-               j->packed_a + first * g->k + p * rows);
+  pack_block(j, rows, j->depth, g->a + first * g->a_row + j->first * g->a_column, j->packed_a + first * j->depth);
 }
 
 /* A block of rows beside a strip of columns. */
 static void strip_task(void *arg, int64_t i, int32_t slot) {
   const job *j = arg;
   const bzdi_product *g = &j->of;
-  const int64_t panel = j->kernels->panel;
+  const int64_t panel = j->kernels->panel, end = j->first + j->depth;
   const int64_t first = i % j->blocks * j->block_rows, rows = bzdi_least(j->block_rows, g->m - first);
   const int64_t column = i / j->blocks * STRIP, columns = bzdi_least(STRIP, g->n - column);
   float *panels = j->panels + slot * j->panels_floats;
-  for (int64_t p = 0; p < g->k; p += j->kernels->depth) {
-    const int64_t depth = bzdi_least(j->kernels->depth, g->k - p);
+  for (int64_t p = j->first; p < end; p += j->kernels->depth) {
+    const int64_t depth = bzdi_least(j->kernels->depth, end - p);
     pack_panels(j->kernels, depth, columns, g->b + p * g->b_row + column * g->b_column, g->b_row, g->b_column, panels);
     bzdi_tile_job tile = {.k = depth, .ldc = g->c_row, .go_on = p > 0, .a_row = g->a_row, .a_column = 1};
     const float *a = g->a + first * g->a_row + p;
-    if (j->packed_a) a = j->packed_a + first * g->k + p * rows, tile.a_row = depth;
+    if (j->packed_a) a = j->packed_a + first * depth, tile.a_row = depth;
     const int64_t step = tile.a_row; /* from one row of the block to the next */
     if (j->tiled) tile.a_row = 1;
     for (int64_t q = 0; q < columns; q += panel) {
@@ -282,9 +285,10 @@ void bzdi_own_product(const bzd_context *context, const bzdi_product *product, f
   j.blocks = (g->m + j.block_rows - 1) / j.block_rows;
   j.panels_floats = panels_floats(j.kernels, g->k);
   j.panels = scratch;
-  if (j.tiled || g->a_row % SAME_LINES == 0) {
-    j.packed_a = scratch + slots * j.panels_floats;
-    bzdi_parallel_for(context, j.blocks, pack_task, &j);
+  if (is_packed(g->a_row, g->a_column)) j.packed_a = scratch + slots * j.panels_floats;
+  for (int64_t most = j.packed_a ? j.kernels->depth : g->k; j.first < g->k; j.first += most) {
+    j.depth = bzdi_least(most, g->k - j.first);
+    if (j.packed_a) bzdi_parallel_for(context, j.blocks, pack_task, &j);
+    bzdi_parallel_for(context, j.blocks * j.strips, strip_task, &j);
   }
-  bzdi_parallel_for(context, j.blocks * j.strips, strip_task, &j);
 }

@@ -17,7 +17,7 @@ static inline int64_t bzdi_least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t bzdi_round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
 /* Our own kernels; scratch in floats, 64-byte aligned. c_column is 1. */
-int64_t bzdi_own_scratch(const bzd_context *context, int64_t m, int64_t k);
+int64_t bzdi_own_scratch(const bzd_context *context, int64_t m, int64_t k, int64_t a_row, int64_t a_column);
 void bzdi_own_product(const bzd_context *context, const bzdi_product *product, float *scratch);
 
 /* The micro-kernels of BLIS. knows_cpu sets BLIS up; product returns 0 and has done nothing where that says no. */

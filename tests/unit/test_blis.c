@@ -184,12 +184,13 @@ static void test_products_allocate_nothing(void **state) {
       const int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
       float *a = malloc((size_t)(m * k) * sizeof *a), *b = malloc((size_t)(k * n) * sizeof *b);
       float *c = calloc((size_t)(m * n), sizeof *c), *first = calloc((size_t)(m * n), sizeof *c);
-      void *scratch = aligned_alloc(64, (bzdi_gemm_scratch_by(BZDI_GEMM_BLIS, context, m, n, k) + 63) / 64 * 64);
       OK(bzd_noise(1, BZD_STREAM_USER, 0, m, k, a));
       OK(bzd_noise(2, BZD_STREAM_USER, 0, k, n, b));
       for (int form = 0; form < 4; form++) {
         const int64_t a_row = form & 1 ? 1 : k, a_column = form & 1 ? m : 1;
         const int64_t b_row = form & 2 ? 1 : n, b_column = form & 2 ? k : 1;
+        const size_t bytes = bzdi_gemm_scratch_by(BZDI_GEMM_BLIS, context, m, n, k, a_row, a_column);
+        void *scratch = aligned_alloc(64, (bytes + 63) / 64 * 64);
         bzdi_gemm_by(BZDI_GEMM_BLIS, context, m, n, k, a, a_row, a_column, b, b_row, b_column, first, n, scratch);
         long long before = atomic_load(&refuse_calls);
         atomic_store(&refuse_quota, 0);
@@ -198,8 +199,9 @@ static void test_products_allocate_nothing(void **state) {
         assert_int_equal(atomic_load(&refuse_calls), before);
         assert_memory_equal(c, first, (size_t)(m * n) * sizeof *c);
         products++;
+        free(scratch);
       }
-      free(a), free(b), free(c), free(first), free(scratch);
+      free(a), free(b), free(c), free(first);
     }
     bzd_context_destroy(context);
   }

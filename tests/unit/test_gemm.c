@@ -37,9 +37,9 @@ static void one_shape(int way, int64_t m, int64_t n, int64_t k, int transposed_a
   int64_t ldc = n + 3;
   float *c = numbers_floats(3, m * ldc, 0, 1), *before = malloc((size_t)(m * ldc) * sizeof *before);
   memcpy(before, c, (size_t)(m * ldc) * sizeof *c);
-  size_t bytes = (bzdi_gemm_scratch_by(way, NULL, m, n, k) + 63) / 64 * 64;
-  void *scratch = aligned_alloc(64, bytes);
   int64_t a_row = transposed_a ? 1 : k, a_column = transposed_a ? m : 1;
+  size_t bytes = (bzdi_gemm_scratch_by(way, NULL, m, n, k, a_row, a_column) + 63) / 64 * 64;
+  void *scratch = aligned_alloc(64, bytes);
   int64_t b_row = transposed_b ? 1 : n, b_column = transposed_b ? k : 1;
   bzdi_gemm_by(way, NULL, m, n, k, a, a_row, a_column, b, b_row, b_column, c, ldc, scratch);
   check(m, n, k, a, a_row, a_column, b, b_row, b_column, c, ldc);
@@ -76,7 +76,7 @@ static void test_same_bits_for_any_threads(void **state) {
     for (int t = 0; t < 4; t++) {
       bzd_context *context = numbers_context(threads[t]);
       assert_non_null(context);
-      void *scratch = aligned_alloc(64, (bzdi_gemm_scratch_by(way, context, M, N, K) + 63) / 64 * 64);
+      void *scratch = aligned_alloc(64, (bzdi_gemm_scratch_by(way, context, M, N, K, 1, M) + 63) / 64 * 64);
       bzdi_gemm_by(way, context, M, N, K, a, 1, M, b, N, 1, t == 0 ? first : c, N, scratch);
       if (t > 0) assert_memory_equal(first, c, sizeof(float) * M * N);
       free(scratch);
