@@ -57,7 +57,7 @@ static const struct argp_option options[] = {
     {"grid-steps", KEY_GRID_STEPS, "N", 0, "Steps of the other samplers: N, its half, .. (default 4)", 50},
     {"endpoint-weight", KEY_END_WEIGHT, "F", 0, "Weight of the last head (default 1)", 50},
     {"consistency", KEY_CONSISTENCY, "F", 0,
-     "Weight of agreement with the own composition at the first step, 0 at the last (default 0)", 50},
+     "Weight of agreement with the own composition; but for rows at t = 0 it falls to 0 (default 0)", 50},
     {"at-zero", KEY_AT_ZERO, "F", 0, "Fraction of rows trained at t = 0 (default 0)", 50},
     {"dropout", KEY_DROPOUT, "F", 0, "Fraction of rows trained without their condition (default 0)", 50},
     {"stop-at", KEY_STOP_AT, "K", 0, "Save and end after step K of the schedule", 50},

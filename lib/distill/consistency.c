@@ -7,6 +7,7 @@
 #include "num/bernstein.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 void bzdi_consistency_carve(bzdi_arena *arena, const bzdi_net *net, int64_t n, bzdi_consistency *c) {
   size_t rows = (size_t)n, dim = (size_t)net->dim;
@@ -15,18 +16,21 @@ void bzdi_consistency_carve(bzdi_arena *arena, const bzdi_net *net, int64_t n, b
   c->out = bzdi_arena_take(arena, rows * dim * (size_t)net->heads, sizeof(float));
   c->error = bzdi_arena_take(arena, rows * dim, sizeof(float));
   c->end = bzdi_arena_take(arena, rows, sizeof(double));
+  c->weight = bzdi_arena_take(arena, rows, sizeof(double));
   c->net = bzdi_arena_take(arena, net->kind->train_work(net, n), 1);
 }
 
 static double unit(uint32_t word) { return ((double)(word >> 9) + 0.5) / 8388608.0; }
 
-/* Half of the rows end at s = 1, where samples do. */
+/* Rows at t = 0 end at s = 1, as samples of one step do, and half of the others. */
 static void draw(uint64_t seed, const int64_t *index, const bzdi_rows *rows, const bzdi_consistency *c) {
   for (int64_t i = 0; i < rows->n; i++) {
     uint32_t words[4];
     bzdi_rng_words(seed, BZD_STREAM_CONSISTENCY, (uint64_t)index[i], 0, words);
-    double t = (double)rows->t[i], span = words[2] & 1 ? 1 - t : (1 - t) * fmax(unit(words[1]), 0.05);
-    c->end[i] = words[2] & 1 ? 1 : t + span;
+    double t = (double)rows->t[i];
+    bool whole = t == 0 || words[2] & 1;
+    double span = whole ? 1 - t : (1 - t) * fmax(unit(words[1]), 0.05);
+    c->end[i] = whole ? 1 : t + span;
     c->r[i] = fminf((float)(t + span * unit(words[0])), 0.99999994f);
   }
 }
@@ -43,7 +47,8 @@ static double mean(int32_t degree, int64_t dim, const double *b, const float *u)
 }
 
 double bzdi_consistency_error(const bzdi_net *net, const float *weights, uint64_t seed, const int64_t *index,
-                              const bzdi_rows *rows, const float *out, const bzdi_consistency *c) {
+                              const bzdi_rows *rows, const float *out, double jump, double other,
+                              const bzdi_consistency *c) {
   int64_t n = rows->n, dim = net->dim;
   int32_t degree = (int32_t)net->heads;
   double b[BZDI_MAX_DEGREE + 1], whole[BZDI_MAX_DEGREE + 1], total = 0;
@@ -64,23 +69,25 @@ double bzdi_consistency_error(const bzdi_net *net, const float *weights, uint64_
   middle.t = c->r;
   net->kind->forward(net, weights, &middle, c->out, c->net);
   for (int64_t i = 0; i < n; i++) {
-    double t = (double)rows->t[i], r = (double)c->r[i], rest = (c->end[i] - r) / (c->end[i] - t);
+    double t = (double)rows->t[i], r = (double)c->r[i], rest = (c->end[i] - r) / (c->end[i] - t), sum = 0;
+    c->weight[i] = t == 0 ? jump : other;
     head_weights(degree, r, c->end[i], b);
     for (int64_t j = 0; j < dim; j++) {
       float *e = &c->error[i * dim + j];
       *e = (float)((double)*e - rest * mean(degree, dim, b, c->out + i * degree * dim + j));
-      total += (double)*e * (double)*e;
+      sum += (double)*e * (double)*e;
     }
+    total += c->weight[i] * sum;
   }
   return total / ((double)n * (double)dim);
 }
 
-void bzdi_consistency_gradient(const bzdi_net *net, double weight, const bzdi_rows *rows, const bzdi_consistency *c,
-                               float *grad) {
+void bzdi_consistency_gradient(const bzdi_net *net, const bzdi_rows *rows, const bzdi_consistency *c, float *grad) {
   int64_t n = rows->n, dim = net->dim;
   int32_t degree = (int32_t)net->heads;
-  double factor = 2 * weight / ((double)n * (double)dim), b[BZDI_MAX_DEGREE + 1];
+  double b[BZDI_MAX_DEGREE + 1];
   for (int64_t i = 0; i < n; i++) {
+    double factor = 2 * c->weight[i] / ((double)n * (double)dim);
     head_weights(degree, (double)rows->t[i], c->end[i], b);
     for (int32_t m = 0; m < degree; m++) {
       float scale = (float)(factor * b[m]), *row = grad + (i * degree + m) * dim;

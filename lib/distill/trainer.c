@@ -250,13 +250,6 @@ static int64_t bad_sample(const bzdi_rows *rows, int64_t width, const float *gra
   return -1;
 }
 
-/* The student's own composition helps while there is much to learn, and what it gets wrong is taught on: so its weight
- * falls in a straight line to nothing at the end of the schedule. */
-static double consistency_weight(const bzd_trainer *trainer) {
-  const bzdi_trainer_config *config = &trainer->config;
-  return config->consistency * (1 - (double)trainer->step / (double)config->adam.steps);
-}
-
 static bzd_status one_step(bzd_trainer *trainer) {
   const bzdi_trainer_config *config = &trainer->config;
   const bzd_context *context = trainer->handle.context;
@@ -267,14 +260,18 @@ static bzd_status one_step(bzd_trainer *trainer) {
   bzd_status made = make_batch(trainer, trainer->source, trainer->step * config->batch, config->batch, &w, &rows);
   if (made != BZD_OK) return made == BZD_E_NUMERIC ? bzdi_trainer_bad_batch(trainer) : made;
   net->kind->forward(net, trainer->weights, &rows, w.out, w.net);
-  double loss = 0, consistency = consistency_weight(trainer);
-  if (consistency > 0)
-    loss = consistency *
-           bzdi_consistency_error(net, trainer->weights, config->seed, w.index, &rows, w.out, &w.consistency);
+  double loss = 0;
+  if (config->consistency > 0) {
+    /* What a student's composition gets wrong is taught on, and drifts in later rounds: so the last steps are spent on
+     * the paths, but for the jump from noise to samples, which gains most by it and which nothing else composes. */
+    double left = 1 - (double)trainer->step / (double)config->adam.steps;
+    loss = bzdi_consistency_error(net, trainer->weights, config->seed, w.index, &rows, w.out, config->consistency,
+                                  config->consistency * left * left, &w.consistency);
+  }
   loss += bzdi_loss(context, &trainer->objective, rows.n, w.out, w.target, w.weight, w.step, w.row_loss, w.out);
   if (!isfinite(loss))
     return bzdi_trainer_diverged(trainer, 1, loss, 0, bad_sample(&rows, net->heads * net->dim, w.out, w.index));
-  if (consistency > 0) bzdi_consistency_gradient(net, consistency, &rows, &w.consistency, w.out);
+  if (config->consistency > 0) bzdi_consistency_gradient(net, &rows, &w.consistency, w.out);
   net->kind->backward(net, trainer->weights, &rows, w.out, trainer->grad, w.net);
   double norm = bzdi_adam_norm(context, net->count, trainer->grad);
   if (!bzdi_adam_takes(&config->adam, norm)) return bzdi_trainer_diverged(trainer, 0, loss, norm, -1);

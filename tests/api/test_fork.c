@@ -16,21 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../support/forks.h"
 #include "../support/host.h"
 #include "../support/objects.h"
 #include "../support/sources.h"
-
-/* The sanitizers' allocators are not ready for a fork of several threads: a child finds their locks taken. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 enum { N = 60, LONGEST = 120 /* seconds; a busy machine must not reach it */ };
 
@@ -114,7 +103,7 @@ static pid_t fork_and_work(family *f, int *from, int all_given_back) {
 /* Of every kind of source, in mid-training: the child and then the parent go to the end. */
 static void test_in_mid_training(void **state) {
   (void)state;
-  if (SANITIZED) skip();
+  if (!THREADS_MAY_FORK) skip();
   for (int32_t threads = 1; threads <= 3; threads += 2)
     for (int which = 0; which < SOURCES; which++) {
       family f;
@@ -198,13 +187,13 @@ static void fork_beside(int serialised) {
 
 static void test_beside_threads(void **state) {
   (void)state;
-  if (SANITIZED) skip();
+  if (!THREADS_MAY_FORK) skip();
   fork_beside(0);
 }
 
 static void test_beside_a_serialised_callback(void **state) {
   (void)state;
-  if (SANITIZED) skip();
+  if (!THREADS_MAY_FORK) skip();
   fork_beside(1);
 }
 

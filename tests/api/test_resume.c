@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "../support/forks.h"
 #include "../support/host.h"
 #include "../support/objects.h"
 #include "../support/sources.h"
@@ -201,6 +202,7 @@ static void test_resume(void **state) {
   char directory[] = "bezdist-resume-XXXXXX", path[96];
   int resumed = 0, processes = 0;
   (void)state;
+  if (EMULATED) skip();
   assert_non_null(mkdtemp(directory));
   for (int kind = 0; kind < SOURCES; kind++) {
     uint64_t expected[STUDENTS] = {0}, results[STUDENTS];

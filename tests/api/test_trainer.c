@@ -203,14 +203,15 @@ static void test_diverged(void **state) {
   bzd_source_destroy(source);
 }
 
-/* The loss of each of the first 4 steps of a schedule, in float32 weights that stay as they are (a rate of 1e-12). */
-static void losses(const bzd_source *source, double consistency, int64_t steps, double *loss) {
+/* The loss of each of the first 4 steps of a schedule, in weights that stay as they are (a rate of 1e-12). */
+static void losses(const bzd_source *source, double at_zero, double consistency, int64_t steps, double *loss) {
   bzd_flow *flow = make_flow(NULL, BZD_FLOW_CONTROL, 2, DIM, 0, 16, 7);
   bzd_trainer_config config;
   OK(bzd_trainer_config_init(&config, sizeof config));
   config.steps = steps;
   config.batch = 8;
   config.rate = 1e-12;
+  config.at_zero = at_zero;
   config.consistency = consistency;
   bzd_trainer *trainer;
   OK(bzd_trainer_create(flow, source, &config, &trainer));
@@ -224,22 +225,25 @@ static void losses(const bzd_source *source, double consistency, int64_t steps, 
   bzd_flow_destroy(flow);
 }
 
-/* Consistency is in full in the first step and falls by 1 / steps of it in each: what it adds to the loss of one batch,
- * by schedules of two lengths. */
+/* What consistency adds to the loss of one batch, by schedules of two lengths: in full in each step for rows at t = 0,
+ * for others in the first and falling as the square of what is left. */
 static void test_consistency_fades(void **state) {
   int64_t poison = -1;
   bzd_source *source = make_shift(&poison, 2);
-  double none[4], four[4], eight[4], half[4];
   (void)state;
-  losses(source, 0, 4, none);
-  losses(source, 1, 4, four);
-  losses(source, 1, 8, eight);
-  losses(source, 0.5, 4, half);
-  for (int i = 0; i < 4; i++) {
-    double added = (eight[i] - none[i]) / (1 - i / 8.0); /* at weight 1 */
-    assert_true(added > 1e-6);
-    assert_true(fabs(four[i] - none[i] - (1 - i / 4.0) * added) <= 1e-6 * added);
-    assert_true(fabs(half[i] - none[i] - 0.5 * (1 - i / 4.0) * added) <= 1e-6 * added);
+  for (int jumps = 0; jumps < 2; jumps++) {
+    double none[4], four[4], eight[4], half[4];
+    losses(source, jumps, 0, 4, none);
+    losses(source, jumps, 1, 4, four);
+    losses(source, jumps, 1, 8, eight);
+    losses(source, jumps, 0.5, 4, half);
+    for (int i = 0; i < 4; i++) {
+      const double left4 = jumps ? 1 : (1 - i / 4.0) * (1 - i / 4.0), left8 = jumps ? 1 : (1 - i / 8.0) * (1 - i / 8.0);
+      const double added = (eight[i] - none[i]) / left8;
+      assert_true(added > 1e-6);
+      assert_true(fabs(four[i] - none[i] - left4 * added) <= 1e-6 * added);
+      assert_true(fabs(half[i] - none[i] - 0.5 * left4 * added) <= 1e-6 * added);
+    }
   }
   bzd_source_destroy(source);
 }

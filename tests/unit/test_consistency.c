@@ -76,7 +76,7 @@ static void clear(fixture *f) {
 }
 
 static double error_of(const fixture *f, uint64_t seed) {
-  return bzdi_consistency_error(f->flow->net, f->flow->weights, seed, f->index, &f->rows, f->out, &f->c);
+  return bzdi_consistency_error(f->flow->net, f->flow->weights, seed, f->index, &f->rows, f->out, 1, 1, &f->c);
 }
 
 /* Heads that say one vector everywhere: straight paths at constant speed are their own composition. What is left is
@@ -133,8 +133,8 @@ static void test_error_is_that_of_the_steps(void **state) {
     }
 }
 
-/* Ends and middles: in order, half of the ends at 1 (four standard deviations). Nearer to 1 than here a float32 has no
- * room for three times. */
+/* Ends and middles: in order, half of the ends at 1 (four standard deviations), all where t = 0. Nearer to 1 than here
+ * a float32 has no room for three times. */
 static void test_draws(void **state) {
   (void)state;
   fixture f;
@@ -154,6 +154,9 @@ static void test_draws(void **state) {
   assert_true(fabs(middle - 0.5) < 4 * sqrt(1.0 / 12 / MANY));
   /* Mean of max(u, 0.05): 1/2 + 0.05^2 / 2; its deviation is below that of u. */
   assert_true(fabs(length / (MANY - ends) - 0.50125) < 4 * sqrt(1.0 / 12 / (MANY - ends)));
+  memset(f.t, 0, MANY * sizeof *f.t);
+  error_of(&f, SEED);
+  for (int i = 0; i < MANY; i++) assert_true(f.c.end[i] == 1 && f.c.r[i] > 0 && f.c.r[i] < 1);
   clear(&f);
 }
 
@@ -172,7 +175,7 @@ static void test_pure(void **state) {
   float middles[N];
   for (int64_t i = 0; i < N; i++) {
     const bzdi_rows row = {1, f.x + i * DIM, f.t + i, f.cond + i * COND, f.keep + i};
-    mean += bzdi_consistency_error(net, f.flow->weights, SEED, f.index + i, &row, f.out + i * 3 * DIM, &one) / N;
+    mean += bzdi_consistency_error(net, f.flow->weights, SEED, f.index + i, &row, f.out + i * 3 * DIM, 1, 1, &one) / N;
     assert_true(one.r[0] == f.c.r[i] && one.end[0] == f.c.end[i]);
     for (int j = 0; j < DIM; j++) assert_true(fabsf(one.error[j] - f.c.error[i * DIM + j]) < 1e-5f);
   }
@@ -193,8 +196,8 @@ static void test_pure(void **state) {
   clear(&f);
 }
 
-/* weight times the mean square of a(out) - rhs, a = sum_m b_m-1,degree-1((s-t)/(1-t)) u_m. */
-static double plain(const fixture *f, double weight, const double *out, const double *rhs, double *a) {
+/* Weighted mean square of a(out) - rhs, a = sum_m b_m-1,degree-1((s-t)/(1-t)) u_m; the row at t = 0 weighs jump. */
+static double plain(const fixture *f, double jump, double other, const double *out, const double *rhs, double *a) {
   double sum = 0, b[BZDI_MAX_DEGREE + 1];
   for (int64_t i = 0; i < f->rows.n; i++) {
     const double t = (double)f->t[i];
@@ -203,43 +206,44 @@ static double plain(const fixture *f, double weight, const double *out, const do
       double mean = 0;
       for (int32_t m = 0; m < f->degree; m++) mean += b[m] * out[(i * f->degree + m) * DIM + j];
       if (a) a[i * DIM + j] = mean;
-      if (rhs) sum += pow(mean - rhs[i * DIM + j], 2);
+      if (rhs) sum += (t == 0 ? jump : other) * pow(mean - rhs[i * DIM + j], 2);
     }
   }
-  return weight * sum / (double)(f->rows.n * DIM);
+  return sum / (double)(f->rows.n * DIM);
 }
 
 /* The loss is quadratic in the heads: differences in double are exact but for rounding (1e-12), the gradient is right
  * to the rounding of float32. */
 static void test_gradient(void **state) {
   enum { N = 9, MOST = N * 4 * DIM };
-  const double weight = 0.7, h = 1e-3;
+  const double jump = 2.5, other = 0.7, h = 1e-3;
   (void)state;
   for (int32_t degree = 1; degree <= 4; degree++) {
     fixture f;
     make(&f, degree, COND, N, 0.9f);
     const int count = N * degree * DIM;
-    const double loss = error_of(&f, SEED);
+    const bzdi_net *net = f.flow->net;
+    const double loss = bzdi_consistency_error(net, f.flow->weights, SEED, f.index, &f.rows, f.out, jump, other, &f.c);
     double out[MOST], a[N * DIM], rhs[N * DIM], norm = 0;
     float grad[MOST] = {0}, added[MOST];
     for (int k = 0; k < count; k++) out[k] = (double)f.out[k];
-    plain(&f, weight, out, NULL, a);
+    plain(&f, jump, other, out, NULL, a);
     for (int k = 0; k < N * DIM; k++) rhs[k] = a[k] - (double)f.c.error[k];
-    assert_true(fabs(plain(&f, weight, out, rhs, NULL) / (weight * loss) - 1) < 1e-9);
-    bzdi_consistency_gradient(f.flow->net, weight, &f.rows, &f.c, grad);
+    assert_true(fabs(plain(&f, jump, other, out, rhs, NULL) / loss - 1) < 1e-9);
+    bzdi_consistency_gradient(net, &f.rows, &f.c, grad);
     for (int k = 0; k < count; k++) norm = fmax(norm, fabs((double)grad[k]));
     assert_true(norm > 1e-4);
     for (int k = 0; k < count; k++) {
       const double keep = out[k];
       out[k] = keep + h;
-      const double up = plain(&f, weight, out, rhs, NULL);
+      const double up = plain(&f, jump, other, out, rhs, NULL);
       out[k] = keep - h;
-      const double down = plain(&f, weight, out, rhs, NULL);
+      const double down = plain(&f, jump, other, out, rhs, NULL);
       out[k] = keep;
       assert_true(fabs((up - down) / (2 * h) - (double)grad[k]) < 1e-6 * norm);
     }
     for (int k = 0; k < count; k++) added[k] = 1; /* it adds to what is there, here to the rounding of 1 */
-    bzdi_consistency_gradient(f.flow->net, weight, &f.rows, &f.c, added);
+    bzdi_consistency_gradient(net, &f.rows, &f.c, added);
     for (int k = 0; k < count; k++) assert_true(fabsf(added[k] - 1 - grad[k]) < 2e-7f);
     clear(&f);
   }

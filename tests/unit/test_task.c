@@ -18,6 +18,7 @@
 #include <xmmintrin.h>
 #endif
 
+#include "../support/forks.h"
 #include "../support/heap.h"
 #include "base/context.h"
 #include "base/task.h"
@@ -289,9 +290,7 @@ static int child_of_fork(bzd_context *context, heap *h, int depth) {
 
 static void a_forked_child_gets_its_own_threads(void **state) {
   (void)state;
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-  skip(); /* the sanitizers' allocators are not ready for a fork of several threads */
-#endif
+  if (!THREADS_MAY_FORK) skip();
   for (int round = 0; round < 12; round++) {
     heap h = {0};
     static struct record r;
@@ -323,9 +322,7 @@ static void a_forked_child_gets_its_own_threads(void **state) {
 
 static void a_child_without_memory_works_alone(void **state) {
   (void)state;
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-  skip();
-#endif
+  if (!THREADS_MAY_FORK) skip();
   heap h = {0};
   static struct record r;
   bzd_context *context = context_with(&h, 3, NULL, NULL);

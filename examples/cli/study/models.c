@@ -62,7 +62,7 @@ static uint64_t mix_training(uint64_t hash, const bzd_trainer_config *config) {
     hash = mix(hash, "one step", config->one_step, -1);
   }
   hash = mix(hash, "endpoint weight", config->endpoint_weight, 1);
-  hash = mix(hash, "fading consistency", config->consistency, 0);
+  hash = mix(hash, "consistency of jumps, fading of others", config->consistency, 0);
   hash = mix(hash, "cond dropout", config->cond_dropout, 0);
   return mix(hash, "training seed", (double)config->seed, 0);
 }
