@@ -17,6 +17,8 @@
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
+#elif !defined(__aarch64__)
+#include <fenv.h>
 #endif
 
 /* Looks at a word this often before it sleeps: about 30 us, more than lies between the loops of a training step. */
@@ -74,20 +76,28 @@ static void relax(void) {
 #endif
 }
 
-/* Rounding and denormal mode of this thread: helpers take over the caller's, so that bits do not tell who computed. */
+/* Rounding, denormal and trap mode of this thread: helpers take over the caller's, so that bits do not tell who
+ * computed. */
 static uint32_t mode_get(void) {
 #if defined(__x86_64__)
   return _mm_getcsr() & ~0x3Fu;
+#elif defined(__aarch64__)
+  uint64_t mode;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+  return (uint32_t)mode;
 #else
-  return 0;
+  return (uint32_t)fegetround();
 #endif
 }
 
 static void mode_set(uint32_t mode) {
+  if (mode_get() == mode) return;
 #if defined(__x86_64__)
-  if ((_mm_getcsr() & ~0x3Fu) != mode) _mm_setcsr(mode);
+  _mm_setcsr(mode);
+#elif defined(__aarch64__)
+  __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)mode));
 #else
-  (void)mode;
+  fesetround((int)mode);
 #endif
 }
 

@@ -197,6 +197,14 @@ static void test_denormals(void **state) {
   visit_all("denormals flushed", 0);
   _mm_setcsr(old);
   stop_threads();
+#elif defined(__aarch64__)
+  start_threads();
+  uint64_t old;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(old));
+  __asm__ volatile("msr fpcr, %0" : : "r"(old | UINT64_C(1) << 24)); /* flush to zero */
+  visit_all("denormals flushed", 0);
+  __asm__ volatile("msr fpcr, %0" : : "r"(old));
+  stop_threads();
 #else
   skip();
 #endif

@@ -26,7 +26,7 @@ extern char **environ;
 
 /* All that a library could leave behind. Compared as bytes, so it is zeroed first. */
 typedef struct process {
-  uint32_t mxcsr; /* without the sticky flags, which any arithmetic sets */
+  uint64_t mxcsr; /* without the sticky flags, which any arithmetic sets; of aarch64 fpcr */
   uint16_t x87;
   int rounding, masked;
   locale_t thread_locale;
@@ -74,6 +74,8 @@ static inline void look(process *p) {
 #if defined(__x86_64__)
   p->mxcsr = _mm_getcsr() & ~0x3Fu;
   __asm__ volatile("fnstcw %0" : "=m"(p->x87));
+#elif defined(__aarch64__)
+  __asm__ volatile("mrs %0, fpcr" : "=r"(p->mxcsr));
 #endif
   p->rounding = fegetround();
   p->masked = fegetexcept();
