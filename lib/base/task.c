@@ -76,8 +76,8 @@ static void relax(void) {
 #endif
 }
 
-/* Rounding, denormal and trap mode of this thread: helpers take over the caller's, so that bits do not tell who
- * computed. */
+/* Rounding, denormal and trap mode of this thread (of processors that we do not know, rounding alone): helpers take
+ * over the caller's, so that bits do not tell who computed. */
 static uint32_t mode_get(void) {
 #if defined(__x86_64__)
   return _mm_getcsr() & ~0x3Fu;

@@ -263,7 +263,7 @@ static bzd_status one_step(bzd_trainer *trainer) {
   double loss = 0;
   if (config->consistency > 0) {
     /* What a student's composition gets wrong is taught on, and drifts in later rounds: so the last steps are spent on
-     * the paths, but for the jump from noise to samples, which gains most by it and which nothing else composes. */
+     * the paths. But no other row is taught by the jump from noise to samples, which gains most by its composition. */
     double left = 1 - (double)trainer->step / (double)config->adam.steps;
     loss = bzdi_consistency_error(net, trainer->weights, config->seed, w.index, &rows, w.out, config->consistency,
                                   config->consistency * left * left, &w.consistency);

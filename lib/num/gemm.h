@@ -12,7 +12,8 @@
 
 #include <bezdist/base.h>
 
-/* Scratch bytes of one bzdi_gemm of this shape and these strides of A with this context. 64-byte aligned. */
+/* Scratch bytes of one bzdi_gemm of this shape and these strides of A with this context; one of more rows, columns or
+ * depth and the same strides serves smaller shapes. 64-byte aligned. */
 size_t bzdi_gemm_scratch(const bzd_context *context, int64_t m, int64_t n, int64_t k, int64_t a_row, int64_t a_column);
 /* C[m, n] = A[m, k] B[k, n]. C has unit column stride. m, n, k >= 1. */
 void bzdi_gemm(const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,

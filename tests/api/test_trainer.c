@@ -225,8 +225,10 @@ static void losses(const bzd_source *source, double at_zero, double consistency,
   bzd_flow_destroy(flow);
 }
 
-/* What consistency adds to the loss of one batch, by schedules of two lengths: in full in each step for rows at t = 0,
- * for others in the first and falling as the square of what is left. */
+/* What consistency adds to the loss of one batch, by schedules of two lengths: the same in each step for rows at t = 0,
+ * for others falling from that of the first step as the square of what is left. (How much it is:
+ * unit.test_consistency.)
+ */
 static void test_consistency_fades(void **state) {
   int64_t poison = -1;
   bzd_source *source = make_shift(&poison, 2);

@@ -26,7 +26,7 @@ extern char **environ;
 
 /* All that a library could leave behind. Compared as bytes, so it is zeroed first. */
 typedef struct process {
-  uint64_t mxcsr; /* without the sticky flags, which any arithmetic sets; of aarch64 fpcr */
+  uint64_t float_mode; /* mxcsr without the sticky flags, which any arithmetic sets; fpcr of aarch64 */
   uint16_t x87;
   int rounding, masked;
   locale_t thread_locale;
@@ -72,10 +72,10 @@ static inline uint64_t members(const sigset_t *set) {
 static inline void look(process *p) {
   memset(p, 0, sizeof *p);
 #if defined(__x86_64__)
-  p->mxcsr = _mm_getcsr() & ~0x3Fu;
+  p->float_mode = _mm_getcsr() & ~0x3Fu;
   __asm__ volatile("fnstcw %0" : "=m"(p->x87));
 #elif defined(__aarch64__)
-  __asm__ volatile("mrs %0, fpcr" : "=r"(p->mxcsr));
+  __asm__ volatile("mrs %0, fpcr" : "=r"(p->float_mode));
 #endif
   p->rounding = fegetround();
   p->masked = fegetexcept();
@@ -110,7 +110,7 @@ static inline void look(process *p) {
 static inline const char *changed(const process *before, const process *after) {
 #define SAME(field)                                                                                                    \
   if (memcmp(&before->field, &after->field, sizeof before->field) != 0) return #field
-  SAME(mxcsr);
+  SAME(float_mode);
   SAME(x87);
   SAME(rounding);
   SAME(masked);

@@ -66,24 +66,41 @@ static void test_random_shapes(void **state) {
   }
 }
 
+/* With a guard behind what a product may use of its scratch. */
+static void product(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
+                    int64_t a_column, const float *b, float *c) {
+  enum { GUARD = 64 };
+  size_t bytes = bzdi_gemm_scratch_by(way, context, m, n, k, a_row, a_column);
+  unsigned char *scratch = aligned_alloc(64, (bytes + GUARD + 63) / 64 * 64);
+  memset(scratch + bytes, 0xA5, GUARD);
+  bzdi_gemm_by(way, context, m, n, k, a, a_row, a_column, b, n, 1, c, n, scratch);
+  for (int i = 0; i < GUARD; i++) assert_int_equal(scratch[bytes + (size_t)i], 0xA5);
+  free(scratch);
+}
+
+/* One and several blocks of K; A packed because it is transposed, because its rows share lines of the cache, or not. */
 static void test_same_bits_for_any_threads(void **state) {
   (void)state;
-  enum { M = 250, N = 300, K = 90 };
-  float *a = numbers_floats(1, M * K, 0, 1), *b = numbers_floats(2, K * N, 0, 1);
-  float *first = calloc(M * N, sizeof *first), *c = calloc(M * N, sizeof *c);
-  for (int way = BZDI_GEMM_OWN; way <= BZDI_GEMM_BLIS; way++) {
-    static const int32_t threads[] = {1, 2, 3, 8};
-    for (int t = 0; t < 4; t++) {
-      bzd_context *context = numbers_context(threads[t]);
-      assert_non_null(context);
-      void *scratch = aligned_alloc(64, (bzdi_gemm_scratch_by(way, context, M, N, K, 1, M) + 63) / 64 * 64);
-      bzdi_gemm_by(way, context, M, N, K, a, 1, M, b, N, 1, t == 0 ? first : c, N, scratch);
-      if (t > 0) assert_memory_equal(first, c, sizeof(float) * M * N);
-      free(scratch);
-      bzdi_release(context);
+  enum { M = 250, N = 300 };
+  static const int64_t depths[] = {90, 600, 1024};
+  static const int32_t threads[] = {1, 2, 3, 8};
+  for (int d = 0; d < 3; d++)
+    for (int transposed = 0; transposed < 2; transposed++) {
+      const int64_t k = depths[d], a_row = transposed ? 1 : k, a_column = transposed ? M : 1;
+      float *a = numbers_floats(1, M * k, 0, 1), *b = numbers_floats(2, k * N, 0, 1);
+      float *first = calloc(M * N, sizeof *first), *c = calloc(M * N, sizeof *c);
+      for (int way = BZDI_GEMM_OWN; way <= BZDI_GEMM_BLIS; way++) {
+        for (int t = 0; t < 4; t++) {
+          bzd_context *context = numbers_context(threads[t]);
+          assert_non_null(context);
+          product(way, context, M, N, k, a, a_row, a_column, b, t == 0 ? first : c);
+          if (t > 0) assert_memory_equal(first, c, sizeof(float) * M * N);
+          bzdi_release(context);
+        }
+        check(M, N, k, a, a_row, a_column, b, N, 1, first, N);
+      }
+      free(a), free(b), free(c), free(first);
     }
-  }
-  free(a), free(b), free(c), free(first);
 }
 
 static double slow_silu(double z) { return z / (1 + exp(-z)); }
