@@ -72,9 +72,9 @@ typedef struct bzd_trainer_config {
   double one_step;        /* 0..1, default 0.75 */
   double endpoint_weight; /* weight of the last head, 0..1e6, default 1: nothing added; control-point students */
   double consistency;     /* weight of |Phi(t->s) - Phi(r->s) o Phi(t->r)|^2 / ((s - t)^2 dim), r and s drawn, the
-                             composition taken as given; rows at t = 0 go to s = 1 and keep this weight, that of the others
-                             falls     from it as (1 - step / steps)^2; one evaluation more a row; control-point students,
-                             0..1e6,     default 0 */
+                             composition taken as given; rows at t = 0 go to s = 1 and keep this weight, that of the
+                             others falls from it as (1 - step / steps)^2; one evaluation more a row; control-point
+                             students, 0..1e6, default 0 */
   double cond_dropout; /* fraction of rows trained without their condition, 0..1, default 0 (0.1 for guidance); without
                           conditions it does nothing */
   uint64_t seed;       /* of times and dropout, default 0 */

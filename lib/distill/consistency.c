@@ -23,7 +23,8 @@ void bzdi_consistency_carve(bzdi_arena *arena, const bzdi_net *net, int64_t n, b
 static double unit(uint32_t word) { return ((double)(word >> 9) + 0.5) / 8388608.0; }
 
 /* Rows at t = 0 end at s = 1, as samples of one step do, and half of the others. */
-static void draw(uint64_t seed, const int64_t *index, const bzdi_rows *rows, const bzdi_consistency *c) {
+static void draw(uint64_t seed, const int64_t *index, const bzdi_rows *rows, double jump, double other,
+                 const bzdi_consistency *c) {
   for (int64_t i = 0; i < rows->n; i++) {
     uint32_t words[4];
     bzdi_rng_words(seed, BZD_STREAM_CONSISTENCY, (uint64_t)index[i], 0, words);
@@ -32,6 +33,7 @@ static void draw(uint64_t seed, const int64_t *index, const bzdi_rows *rows, con
     double span = whole ? 1 - t : (1 - t) * fmax(unit(words[1]), 0.05);
     c->end[i] = whole ? 1 : t + span;
     c->r[i] = fminf((float)(t + span * unit(words[0])), 0.99999994f);
+    c->weight[i] = t == 0 ? jump : other;
   }
 }
 
@@ -52,7 +54,7 @@ double bzdi_consistency_error(const bzdi_net *net, const float *weights, uint64_
   int64_t n = rows->n, dim = net->dim;
   int32_t degree = (int32_t)net->heads;
   double b[BZDI_MAX_DEGREE + 1], whole[BZDI_MAX_DEGREE + 1], total = 0;
-  draw(seed, index, rows, c);
+  draw(seed, index, rows, jump, other, c);
   for (int64_t i = 0; i < n; i++) { /* the student's own state at r; what is known of the error so far */
     double t = (double)rows->t[i], r = (double)c->r[i], f = (r - t) / (c->end[i] - t);
     const float *u = out + i * degree * dim, *x = rows->x + i * dim;
@@ -69,15 +71,13 @@ double bzdi_consistency_error(const bzdi_net *net, const float *weights, uint64_
   middle.t = c->r;
   net->kind->forward(net, weights, &middle, c->out, c->net);
   for (int64_t i = 0; i < n; i++) {
-    double t = (double)rows->t[i], r = (double)c->r[i], rest = (c->end[i] - r) / (c->end[i] - t), sum = 0;
-    c->weight[i] = t == 0 ? jump : other;
+    double t = (double)rows->t[i], r = (double)c->r[i], rest = (c->end[i] - r) / (c->end[i] - t);
     head_weights(degree, r, c->end[i], b);
     for (int64_t j = 0; j < dim; j++) {
       float *e = &c->error[i * dim + j];
       *e = (float)((double)*e - rest * mean(degree, dim, b, c->out + i * degree * dim + j));
-      sum += (double)*e * (double)*e;
+      total += c->weight[i] * (double)*e * (double)*e;
     }
-    total += c->weight[i] * sum;
   }
   return total / ((double)n * (double)dim);
 }

@@ -901,6 +901,11 @@ static const scenario SCENARIOS[] = {
     {"paths", sc_nothing, sc_walk_paths, 0},
 };
 
+static inline void sc_end(world *w) {
+  sc_empty(w, 0);
+  free(w);
+}
+
 /* A world of its own, prepared; NULL when what the scenario starts from cannot be made. */
 static inline world *sc_prepared(const scenario *s, host *h, const bzd_context *context) {
   world *w = calloc(1, sizeof *w);
@@ -908,8 +913,7 @@ static inline world *sc_prepared(const scenario *s, host *h, const bzd_context *
   w->context = context;
   w->host = h;
   if (s->prepare(w, s->which) == BZD_OK) return w;
-  sc_empty(w, 0);
-  free(w);
+  sc_end(w);
   return NULL;
 }
 
@@ -920,11 +924,6 @@ static inline bzd_status sc_walk(const scenario *s, world *w) {
   bzd_status status = s->walk(w, s->which);
   sc_empty(w, before);
   return status;
-}
-
-static inline void sc_end(world *w) {
-  sc_empty(w, 0);
-  free(w);
 }
 
 enum { SCENARIO_COUNT = sizeof SCENARIOS / sizeof *SCENARIOS };

@@ -32,20 +32,30 @@ static void check(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row
     }
 }
 
+/* With a guard behind what a product may use of its scratch. */
+static void product(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
+                    int64_t a_column, const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc) {
+  enum { GUARD = 64 };
+  size_t bytes = bzdi_gemm_scratch_by(way, context, m, n, k, a_row, a_column);
+  unsigned char *scratch = aligned_alloc(64, (bytes + GUARD + 63) / 64 * 64);
+  memset(scratch + bytes, 0xA5, GUARD);
+  bzdi_gemm_by(way, context, m, n, k, a, a_row, a_column, b, b_row, b_column, c, ldc, scratch);
+  for (int i = 0; i < GUARD; i++) assert_int_equal(scratch[bytes + (size_t)i], 0xA5);
+  free(scratch);
+}
+
 static void one_shape(int way, int64_t m, int64_t n, int64_t k, int transposed_a, int transposed_b) {
   float *a = numbers_floats(1, m * k, 0, 1), *b = numbers_floats(2, k * n, 0, 1);
   int64_t ldc = n + 3;
   float *c = numbers_floats(3, m * ldc, 0, 1), *before = malloc((size_t)(m * ldc) * sizeof *before);
   memcpy(before, c, (size_t)(m * ldc) * sizeof *c);
   int64_t a_row = transposed_a ? 1 : k, a_column = transposed_a ? m : 1;
-  size_t bytes = (bzdi_gemm_scratch_by(way, NULL, m, n, k, a_row, a_column) + 63) / 64 * 64;
-  void *scratch = aligned_alloc(64, bytes);
   int64_t b_row = transposed_b ? 1 : n, b_column = transposed_b ? k : 1;
-  bzdi_gemm_by(way, NULL, m, n, k, a, a_row, a_column, b, b_row, b_column, c, ldc, scratch);
+  product(way, NULL, m, n, k, a, a_row, a_column, b, b_row, b_column, c, ldc);
   check(m, n, k, a, a_row, a_column, b, b_row, b_column, c, ldc);
   for (int64_t i = 0; i < m; i++) /* columns beyond n are not ours */
     assert_memory_equal(c + i * ldc + n, before + i * ldc + n, 3 * sizeof *c);
-  free(a), free(b), free(c), free(before), free(scratch);
+  free(a), free(b), free(c), free(before);
 }
 
 static void test_all_forms(void **state) {
@@ -66,18 +76,6 @@ static void test_random_shapes(void **state) {
   }
 }
 
-/* With a guard behind what a product may use of its scratch. */
-static void product(int way, const bzd_context *context, int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
-                    int64_t a_column, const float *b, float *c) {
-  enum { GUARD = 64 };
-  size_t bytes = bzdi_gemm_scratch_by(way, context, m, n, k, a_row, a_column);
-  unsigned char *scratch = aligned_alloc(64, (bytes + GUARD + 63) / 64 * 64);
-  memset(scratch + bytes, 0xA5, GUARD);
-  bzdi_gemm_by(way, context, m, n, k, a, a_row, a_column, b, n, 1, c, n, scratch);
-  for (int i = 0; i < GUARD; i++) assert_int_equal(scratch[bytes + (size_t)i], 0xA5);
-  free(scratch);
-}
-
 /* One and several blocks of K; A packed because it is transposed, because its rows share lines of the cache, or not. */
 static void test_same_bits_for_any_threads(void **state) {
   (void)state;
@@ -93,7 +91,7 @@ static void test_same_bits_for_any_threads(void **state) {
         for (int t = 0; t < 4; t++) {
           bzd_context *context = numbers_context(threads[t]);
           assert_non_null(context);
-          product(way, context, M, N, k, a, a_row, a_column, b, t == 0 ? first : c);
+          product(way, context, M, N, k, a, a_row, a_column, b, N, 1, t == 0 ? first : c, N);
           if (t > 0) assert_memory_equal(first, c, sizeof(float) * M * N);
           bzdi_release(context);
         }

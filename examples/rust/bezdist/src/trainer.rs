@@ -109,7 +109,7 @@ config! {
         one_step: f64,
         /// Weight of the last head; control-point students.
         endpoint_weight: f64,
-        /// Weight of consistency: rows at t = 0 keep it, that of others falls to 0; control-point students.
+        /// Weight of consistency: rows at t = 0 keep it, that of others falls towards 0; control-point students.
         consistency: f64,
         /// Fraction of rows trained without their condition.
         cond_dropout: f64,
