@@ -33,9 +33,10 @@ static void set_coefficients(int32_t n, double t, int32_t heads, int last_only, 
 
 typedef float v16 __attribute__((vector_size(WIDTH * sizeof(float))));
 
-/* sum_i w[m][i] d[i] of `rows` heads m (a constant where this is inlined), `size` bytes of it to out[m stride]. */
+/* sum_i w[m][i] d[i] of `rows` heads m (a constant where this is inlined) to out[m stride]. */
 static inline __attribute__((always_inline)) void heads_width(int rows, int32_t n, const float (*w)[BZDI_MAX_DEGREE],
-                                                              const v16 *d, size_t size, float *out, int64_t stride) {
+                                                              const v16 *d, float *out, int64_t stride) {
+  const size_t size = sizeof(v16);
   v16 s0 = w[0][0] * d[0], s1 = s0, s2 = s0, s3 = s0;
   if (rows > 1) s1 = w[1][0] * d[0];
   if (rows > 2) s2 = w[2][0] * d[0];
@@ -52,35 +53,42 @@ static inline __attribute__((always_inline)) void heads_width(int rows, int32_t 
   if (rows > 2) memcpy(out + 3 * stride, &s3, size);
 }
 
-/* `width` coordinates of one row; inlined with a constant width. */
-static inline __attribute__((always_inline)) void row_width(int32_t n, int64_t dim, const coefficients *c,
-                                                            const float *p, int32_t heads, int64_t width, float *x,
-                                                            float *u) {
-  const size_t size = (size_t)width * sizeof(float);
-  v16 d[BZDI_MAX_DEGREE], point = {0}, next = {0};
+/* WIDTH coordinates of one row, the polygon's points and the heads `stride` apart. */
+static inline __attribute__((always_inline)) void row_width(int32_t n, int64_t stride, const coefficients *c,
+                                                            const float *p, int32_t heads, float *x, float *u) {
+  const size_t size = sizeof(v16);
+  v16 d[BZDI_MAX_DEGREE], point, next;
   memcpy(&point, p, size);
   v16 sum = c->x[0] * point;
   for (int32_t i = 0; i < n; i++) {
-    memcpy(&next, p + (i + 1) * dim, size);
+    memcpy(&next, p + (i + 1) * stride, size);
     sum += c->x[i + 1] * next;
     d[i] = next - point;
     point = next;
   }
-  if (x != NULL) memcpy(x, &sum, size);
-  if (u == NULL) return;
+  memcpy(x, &sum, size);
   int32_t m = 0;
-  for (; m + 4 <= heads; m += 4) heads_width(4, n, c->u + m, d, size, u + m * dim, dim);
-  for (; m + 2 <= heads; m += 2) heads_width(2, n, c->u + m, d, size, u + m * dim, dim);
-  if (m < heads) heads_width(1, n, c->u + m, d, size, u + m * dim, dim);
+  for (; m + 4 <= heads; m += 4) heads_width(4, n, c->u + m, d, u + m * stride, stride);
+  for (; m + 2 <= heads; m += 2) heads_width(2, n, c->u + m, d, u + m * stride, stride);
+  if (m < heads) heads_width(1, n, c->u + m, d, u + m * stride, stride);
 }
 
-/* All coordinates of one row. */
+/* All coordinates of one row. What is less than WIDTH goes through a copy, so that the loops above stand once in each
+ * instruction set. x may be NULL; heads is 0 where u is. */
 static inline __attribute__((always_inline)) void row(int32_t n, int64_t dim, const coefficients *c, const float *p,
                                                       int32_t heads, float *x, float *u) {
-  int64_t j = 0;
-  for (; j + WIDTH <= dim; j += WIDTH)
-    row_width(n, dim, c, p + j, heads, WIDTH, x == NULL ? NULL : x + j, u == NULL ? NULL : u + j);
-  if (j < dim) row_width(n, dim, c, p + j, heads, dim - j, x == NULL ? NULL : x + j, u == NULL ? NULL : u + j);
+  float points[MOST * WIDTH], at[WIDTH], out[BZDI_MAX_DEGREE * WIDTH];
+  for (int64_t j = 0; j < dim; j += WIDTH) {
+    const int whole = j + WIDTH <= dim;
+    const size_t size = (size_t)(whole ? WIDTH : dim - j) * sizeof(float);
+    if (!whole) {
+      memset(points, 0, sizeof(points));
+      for (int32_t i = 0; i <= n; i++) memcpy(points + i * WIDTH, p + i * dim + j, size);
+    }
+    row_width(n, whole ? dim : WIDTH, c, whole ? p + j : points, heads, at, whole && heads > 0 ? u + j : out);
+    if (x != NULL) memcpy(x + j, at, size);
+    for (int32_t m = 0; !whole && m < heads; m++) memcpy(u + m * dim + j, out + m * WIDTH, size);
+  }
 }
 
 typedef void (*row_fn)(int32_t n, int64_t dim, const coefficients *c, const float *p, int32_t heads, float *x,
@@ -111,10 +119,11 @@ void bzdi_path_targets(int64_t n, int32_t degree, int64_t dim, const float *path
                        int last_only, float *x, float *u) {
   const row_fn do_row = choose();
   if (last_only) heads = 1;
+  const int32_t wanted = u == NULL ? 0 : heads;
   for (int64_t r = 0; r < n; r++) {
     coefficients c;
     set_coefficients(degree, (double)t[r], heads, last_only, &c);
-    do_row(degree, dim, &c, paths + r * (degree + 1) * dim, heads, x == NULL ? NULL : x + r * dim,
+    do_row(degree, dim, &c, paths + r * (degree + 1) * dim, wanted, x == NULL ? NULL : x + r * dim,
            u == NULL ? NULL : u + r * heads * dim);
   }
 }
