@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Times PyTorch and ONNX Runtime on the reference work (docs/performance.md) and prints one JSON line per figure.
+# Times PyTorch and ONNX Runtime on the reference work (docs/performance.md), the library's forward passes in turn with
+# the latter's, and prints one JSON line per figure. Build the release preset first.
 # Usage: peers.sh [threads] [toy|digits|image ...]     Needs root for apt-get; keeps its downloads in ${PEERS_CACHE:-/tmp/bezdist-peers}.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,5 +24,6 @@ for work in $works; do
   fi
 done
 [ -e "$ort" ] || exit 0 # without it PyTorch alone is timed
-cc -O2 -o "$cache/peers_ort" "$here/peers_ort.c" -ldl
-for work in $works; do "$cache/peers_ort" "$ort" "$threads" "$work" "$cache/$work.onnx"; done
+build=$here/../../build/release
+cc -O2 -I"$here/../../include" -o "$cache/forward" "$here/forward.c" -L"$build" -lbezdist -Wl,-rpath,"$build" -ldl
+for work in $works; do "$cache/forward" "$ort" "$threads" "$work" "$cache/$work.onnx"; done

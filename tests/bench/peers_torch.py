@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Times PyTorch on one piece of the reference work: a training step (Adam, flow matching) and forward passes.
+"""Times PyTorch on one piece of the reference work: a training step (Adam, flow matching), in turn with the library's
+every few milliseconds, so that what a busy machine takes from one it takes from the other; and forward passes.
 
-Usage: peers_torch.py NAME THREADS toy|digits|image [MODEL.onnx]; prints JSON lines {peer, work, what, rows, threads, us, least_us}.
+Usage: peers_torch.py NAME THREADS toy|digits|image [MODEL.onnx]; prints JSON lines {peer, work, what, rows, threads, us, least_us,
+bezdist_us, bezdist_least_us}.
 """
+import ctypes
 import json
+import os
+import pathlib
 import statistics
 import sys
 import time
 
 import torch
+
+top = pathlib.Path(__file__).resolve().parents[2]
+os.environ.setdefault("BEZDIST_LIBRARY", str(top / "build/release/libbezdist.so"))
+sys.path.insert(0, str(top / "examples/python"))
+import bezdist
 
 WORK = {"toy": (2, 128, 512), "digits": (64, 512, 256), "image": (784, 1024, 256)}  # dim, hidden, batch
 FEATURES = 32
@@ -24,26 +34,39 @@ net = torch.nn.Sequential(
 frequencies = torch.arange(FEATURES // 2) * 0.5
 
 
-def time_of(call):  # median and least, in microseconds; as examples/cli/bench.c
-    for _ in range(3):
-        call()
-    start = time.perf_counter()
-    call()
-    once = time.perf_counter() - start + 1e-7
-    loops = int(2e-3 / once) + 1
-    times = []
-    for _ in range(min(512, max(7, int(1.05 / (once * loops))))):
-        start = time.perf_counter()
-        for _ in range(loops):
+def repeat(call):
+    def run(count):
+        for _ in range(count):
             call()
-        times.append((time.perf_counter() - start) / loops * 1e6)
-    return statistics.median(times), min(times)
+    return run
 
 
-def show(what, rows, timings):
-    us, least = (min(column) for column in zip(*timings))
+def times_of(*sides):
+    """(median, least) of each side's run(count), microseconds a call: about a second a side in pieces of two
+    milliseconds or one call, each after a call that is not timed. As forward.c."""
+    loops, pieces = [], 512
+    for run in sides:
+        run(3)
+        start = time.perf_counter()
+        run(1)
+        once = time.perf_counter() - start + 1e-7
+        loops.append(int(2e-3 / once) + 1)
+        pieces = min(pieces, max(15, int(1.05 / (once * loops[-1]))))
+    times = [[] for _ in sides]
+    for _ in range(pieces):
+        for side, run in enumerate(sides):
+            run(1)
+            start = time.perf_counter()
+            run(loops[side])
+            times[side].append((time.perf_counter() - start) / loops[side] * 1e6)
+    return [(statistics.median(each), min(each)) for each in times]
+
+
+def show(what, rows, timings):  # the library's last
+    us, least = (min(column) for column in zip(*timings[:-1]))
     print(json.dumps({"peer": name, "work": work, "what": what, "rows": rows, "threads": threads, "us": round(us, 2),
-                      "least_us": round(least, 2)}), flush=True)
+                      "least_us": round(least, 2), "bezdist_us": round(timings[-1][0], 2),
+                      "bezdist_least_us": round(timings[-1][1], 2)}), flush=True)
 
 
 def train_step(optimizer, data):
@@ -58,13 +81,29 @@ def train_step(optimizer, data):
 
 
 data = torch.randn(batch, dim)
-show("train_step", batch, [time_of(lambda o=o: train_step(o, data)) for o in (
-    torch.optim.Adam(net.parameters(), 1e-3), torch.optim.Adam(net.parameters(), 1e-3, foreach=True))])
+optimizers = (torch.optim.Adam(net.parameters(), 1e-3), torch.optim.Adam(net.parameters(), 1e-3, foreach=True))
+context = bezdist.Context(threads=threads)
+flow = bezdist.Flow(dim, width=hidden, context=context)
+source = bezdist.Source.data(bezdist.Data(torch.randn(4 * batch, dim).numpy(), context=context))
+trainer = bezdist.Trainer(flow, source, batch=batch, ema=0, clip=0, steps=1 << 32)
+show("train_step", batch, times_of(*(repeat(lambda o=o: train_step(o, data)) for o in optimizers), trainer.run))
+
+velocity = ctypes.CDLL(os.environ["BEZDIST_LIBRARY"]).bzd_flow_velocity  # the call alone, without the binding's arrays
+velocity.argtypes = [ctypes.c_void_p, ctypes.c_int64] + 3 * [ctypes.c_void_p] + [ctypes.c_double, ctypes.c_void_p]
+
+
+def velocity_of(rows):
+    x, t, v = torch.randn(rows, dim), torch.rand(rows), torch.empty(rows, dim)
+    arguments = flow.handle, rows, x.data_ptr(), t.data_ptr(), None, 1.0, v.data_ptr()
+    assert velocity(*arguments) == 0
+    return lambda kept=(x, t, v): velocity(*arguments)
+
+
 with torch.no_grad():
     frozen = torch.jit.freeze(torch.jit.script(net.eval()))
     for rows in (1, 4, 16, 64, 256):
         x = torch.randn(rows, dim + FEATURES)
-        show("forward", rows, [time_of(lambda: net(x)), time_of(lambda: frozen(x))])
+        show("forward", rows, times_of(repeat(lambda: net(x)), repeat(lambda: frozen(x)), repeat(velocity_of(rows))))
 if len(sys.argv) > 4:
     torch.onnx.export(net, torch.randn(4, dim + FEATURES), sys.argv[4], input_names=["x"], output_names=["y"],
                       dynamic_axes={"x": {0: "rows"}, "y": {0: "rows"}})
