@@ -21,7 +21,9 @@ function(bezdist_isa_sources list)
     if(source MATCHES "/kernel_[a-z0-9]+\\.c$")
       list(APPEND flags -ffp-contract=fast)
       if(NOT (x86 AND source MATCHES "_base"))
-        list(APPEND flags -O3) # elsewhere the base is what runs
+        # Elsewhere the base is what runs. A tile's loop begins with a line of memory: where another thread shares the
+        # core, that decides (docs/performance.md).
+        list(APPEND flags -O3 -falign-functions=64 -falign-loops=64)
       endif()
       if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
         list(APPEND flags -fno-version-loops-for-strides) # a tile's loop twice
