@@ -15,18 +15,19 @@ function(bezdist_isa_sources list)
   foreach(source ${sources})
     set(flags "")
     # What passes over every number; the rest is made small (-Os): it runs once a call.
-    if(source MATCHES "lib/(num|net)/|/(rng|planes|deflate|crc|sha256|data|loss|combine|consistency|control|dopri5|fixed|velocity|flow_store)[a-z0-9_]*\\.c$")
+    if(source MATCHES "lib/(num|net)/|/(rng|planes|deflate|crc|data|loss|combine|consistency|control|dopri5|fixed|velocity|flow_store)[a-z0-9_]*\\.c$" AND
+       NOT source MATCHES "lib/(num/(lsq|dense|eigen|stats_frechet)|net/net)\\.c$")
       list(APPEND flags -O2)
     endif()
-    if(source MATCHES "/kernel_[a-z0-9]+\\.c$")
+    if(source MATCHES "/kernel_(base|avx2|avx512)\\.c$")
       list(APPEND flags -ffp-contract=fast)
-      if(NOT (x86 AND source MATCHES "_base"))
-        # Elsewhere the base is what runs. A tile's loop begins with a line of memory: where another thread shares the
-        # core, that decides (docs/performance.md).
-        list(APPEND flags -O3 -falign-functions=64 -falign-loops=64)
+      if(NOT (x86 AND source MATCHES "_base\\.c$")) # elsewhere the base is what runs
+        list(APPEND flags -O3)
       endif()
       if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
-        list(APPEND flags -fno-version-loops-for-strides) # a tile's loop twice
+        # A tile's loop stands once, and begins with a line of memory: where another thread shares the core, that
+        # decides (docs/performance.md).
+        list(APPEND flags -fno-version-loops-for-strides -falign-functions=64 -falign-loops=64)
       endif()
     endif()
     if(source MATCHES "_avx2\\.c$")

@@ -82,7 +82,7 @@ static inline __attribute__((always_inline)) void row(int32_t n, int64_t dim, co
     const int whole = j + WIDTH <= dim;
     const size_t size = (size_t)(whole ? WIDTH : dim - j) * sizeof(float);
     if (!whole) {
-      memset(points, 0, sizeof(points));
+      memset(points, 0, (size_t)(n + 1) * WIDTH * sizeof(float));
       for (int32_t i = 0; i <= n; i++) memcpy(points + i * WIDTH, p + i * dim + j, size);
     }
     row_width(n, whole ? dim : WIDTH, c, whole ? p + j : points, heads, at, whole && heads > 0 ? u + j : out);

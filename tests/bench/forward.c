@@ -66,39 +66,41 @@ static void onnxruntime(const struct work *w) {
 static void float32(const struct work *w) { must(bzd_flow_velocity(w->flow[0], w->rows, w->x, w->t, NULL, 1, w->y)); }
 static void bfloat16(const struct work *w) { must(bzd_flow_velocity(w->flow[1], w->rows, w->x, w->t, NULL, 1, w->y)); }
 
-static const struct side {
-  const char *peer, *what;
-  void (*run)(const struct work *);
-} sides[] = {
-    {"onnxruntime", "forward", onnxruntime}, {"bezdist", "forward", float32}, {"bezdist", "forward_bf16", bfloat16}};
-enum { SIDES = sizeof sides / sizeof sides[0], MOST = 256 };
+enum { MOST = 512, WARM = 3 };
 
-/* About a second a side, in pieces of two milliseconds or one call, each after a call that is not timed: it finds its
- * weights and code in the caches as if it had been alone. */
-static void compare(const char *name, const struct work *w, int threads) {
-  static double times[SIDES][MOST];
-  int loops[SIDES], n = MOST;
-  for (int s = 0; s < SIDES; s++) {
-    for (int i = 0; i < 5; i++) sides[s].run(w);
-    const double start = now();
-    sides[s].run(w);
-    const double once = now() - start + 1e-7, pieces = 1.05 / (once * ((int)(2e-3 / once) + 1));
+/* Median and least, in microseconds a call, of two sides in turn: about a second each, in pieces of two milliseconds or
+ * one call, after calls that are not timed, so that a side finds its weights and code in the caches. On more than one
+ * thread each has its second as a whole, since waiting workers of the one would take a core from the other. */
+static void compare(const char *name, const char *what, void (*const sides[2])(const struct work *),
+                    const struct work *w, int threads) {
+  static double times[2][MOST];
+  int loops[2], n = MOST;
+  for (int s = 0; s < 2; s++) {
+    double once = 1e9;
+    for (int i = 0; i < 5; i++) {
+      const double start = now();
+      sides[s](w);
+      if (now() - start < once) once = now() - start + 1e-7;
+    }
     loops[s] = (int)(2e-3 / once) + 1;
+    const double pieces = 1.05 / (once * loops[s]);
     if (pieces < n) n = pieces < 15 ? 15 : (int)pieces;
   }
-  for (int r = 0; r < n; r++)
-    for (int s = 0; s < SIDES; s++) {
-      sides[s].run(w);
-      const double start = now();
-      for (int i = 0; i < loops[s]; i++) sides[s].run(w);
-      times[s][r] = (now() - start) / loops[s];
+  const int stretch = threads == 1 ? 1 : n;
+  for (int first = 0; first < n; first += stretch)
+    for (int s = 0; s < 2; s++) {
+      if (threads > 1) nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+      for (int i = 0; i < (loops[s] < WARM ? loops[s] : WARM); i++) sides[s](w);
+      for (int r = first; r < first + stretch; r++) {
+        const double start = now();
+        for (int i = 0; i < loops[s]; i++) sides[s](w);
+        times[s][r] = (now() - start) / loops[s] * 1e6;
+      }
     }
-  for (int s = 0; s < SIDES; s++) qsort(times[s], (size_t)n, sizeof times[s][0], by_value);
-  for (int s = 1; s < SIDES; s++)
-    printf("{\"peer\": \"onnxruntime\", \"work\": \"%s\", \"what\": \"%s\", \"rows\": %d, \"threads\": %d, "
-           "\"us\": %.2f, \"least_us\": %.2f, \"bezdist_us\": %.2f, \"bezdist_least_us\": %.2f}\n",
-           name, sides[s].what, (int)w->rows, threads, times[0][n / 2] * 1e6, times[0][0] * 1e6, times[s][n / 2] * 1e6,
-           times[s][0] * 1e6);
+  for (int s = 0; s < 2; s++) qsort(times[s], (size_t)n, sizeof times[s][0], by_value);
+  printf("{\"peer\": \"onnxruntime\", \"work\": \"%s\", \"what\": \"%s\", \"rows\": %d, \"threads\": %d, "
+         "\"us\": %.2f, \"least_us\": %.2f, \"bezdist_us\": %.2f, \"bezdist_least_us\": %.2f}\n",
+         name, what, (int)w->rows, threads, times[0][n / 2], times[0][0], times[1][n / 2], times[1][0]);
   fflush(stdout);
 }
 
@@ -164,7 +166,8 @@ int main(int argc, char **argv) {
     must(bzd_uniform(1, BZD_STREAM_USER, 0, rows, 1, work.t));
     check(make(memory, embedded, sizeof(float) * (size_t)(rows * in), (int64_t[]){rows, in}, 2, 1, &work.in));
     check(make(memory, y, sizeof(float) * (size_t)(rows * dim), (int64_t[]){rows, dim}, 2, 1, &work.out));
-    compare(argv[3], &work, threads);
+    compare(argv[3], "forward", (void (*[2])(const struct work *)){onnxruntime, float32}, &work, threads);
+    compare(argv[3], "forward_bf16", (void (*[2])(const struct work *)){onnxruntime, bfloat16}, &work, threads);
     free(embedded), free(y), free(work.x), free(work.y), free(work.t);
   }
   return 0;

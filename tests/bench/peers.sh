@@ -16,11 +16,13 @@ ort=$cache/package/bin/napi-v6/linux/x64/libonnxruntime.so.1
 [ -e "$ort" ] || (cd "$cache" && npm pack --silent onnxruntime-node@1.30.0 >/dev/null 2>&1 && tar xzf onnxruntime-node-1.30.0.tgz package/bin/napi-v6/linux/x64) || true
 for work in $works; do
   LD_PRELOAD=/usr/lib/$multiarch/openblas-pthread/libblas.so.3 OPENBLAS_NUM_THREADS=$threads \
-    /usr/bin/python3 "$here/peers_torch.py" torch-openblas "$threads" "$work" "$cache/$work.onnx" 2>/dev/null
+    /usr/bin/python3 "$here/peers_torch.py" torch-openblas "$threads" "$work" "$cache/$work.onnx" 2>"$cache/torch.log" ||
+    { cat "$cache/torch.log" >&2; exit 1; }
   # BLIS_ARCH_TYPE=0 is skx in BLIS 0.9; only where the CPU has AVX-512
   if grep -q avx512f /proc/cpuinfo; then
     LD_PRELOAD=/usr/lib/$multiarch/blis-openmp/libblas.so.3 BLIS_ARCH_TYPE=0 BLIS_NUM_THREADS=$threads \
-      /usr/bin/python3 "$here/peers_torch.py" torch-blis "$threads" "$work" 2>/dev/null
+      /usr/bin/python3 "$here/peers_torch.py" torch-blis "$threads" "$work" 2>"$cache/torch.log" ||
+      { cat "$cache/torch.log" >&2; exit 1; }
   fi
 done
 [ -e "$ort" ] || exit 0 # without it PyTorch alone is timed

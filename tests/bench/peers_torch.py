@@ -42,23 +42,27 @@ def repeat(call):
 
 
 def times_of(*sides):
-    """(median, least) of each side's run(count), microseconds a call: about a second a side in pieces of two
-    milliseconds or one call, each after a call that is not timed. As forward.c."""
+    """(median, least) of each side's run(count), microseconds a call, as forward.c."""
     loops, pieces = [], 512
     for run in sides:
-        run(3)
-        start = time.perf_counter()
-        run(1)
-        once = time.perf_counter() - start + 1e-7
+        once = 1e9
+        for _ in range(5):
+            start = time.perf_counter()
+            run(1)
+            once = min(once, time.perf_counter() - start + 1e-7)
         loops.append(int(2e-3 / once) + 1)
         pieces = min(pieces, max(15, int(1.05 / (once * loops[-1]))))
     times = [[] for _ in sides]
-    for _ in range(pieces):
+    stretch = 1 if threads == 1 else pieces
+    for _ in range(0, pieces, stretch):
         for side, run in enumerate(sides):
-            run(1)
-            start = time.perf_counter()
-            run(loops[side])
-            times[side].append((time.perf_counter() - start) / loops[side] * 1e6)
+            if threads > 1:
+                time.sleep(0.1)
+            run(min(loops[side], 3))
+            for _ in range(stretch):
+                start = time.perf_counter()
+                run(loops[side])
+                times[side].append((time.perf_counter() - start) / loops[side] * 1e6)
     return [(statistics.median(each), min(each)) for each in times]
 
 
