@@ -20,5 +20,10 @@ grep -q '<svg' out/accumulation.html
 study accumulation --report
 study anchoring --data 8gaussians
 grep -q '^| e. bezier, rho 0, at 4 NFE' out/anchoring.md
+study grids --data moons-8gaussians
+for file in out/*.csv; do # a comma within a name would move every column behind it
+  awk -F , -v file="$file" 'NR == 1 { columns = NF } NF != columns { print file ": " $0; bad = 1 } END { exit bad }' "$file"
+done
+grep -q '^| control degree 3 | re-anchored with fresh noise |' out/grids.md
 fails 2 "no study" study nonsense
 fails 2 "no test bed" study grids --data nonsense

@@ -133,7 +133,7 @@ void spread_text(struct spread spread, char *out, size_t size) {
 /* ---- The tables ---------------------------------------------------------------------------------------------------
  */
 
-enum { MOST_CELLS = 24 };
+enum { MOST_SAMPLINGS = 16, MOST_CELLS = 3 + MOST_SAMPLINGS + COLUMNS };
 
 struct cells {
   int n;
@@ -148,9 +148,9 @@ static void cell(struct cells *cells, const char *text) {
 }
 
 /* The samplings of a bed, in order of appearance. */
-static int samplings_of(const struct rows *rows, const char *data, const char *names[16]) {
+static int samplings_of(const struct rows *rows, const char *data, const char *names[MOST_SAMPLINGS]) {
   int n = 0;
-  for (size_t i = 0; i < rows->n && n < 16; i++) {
+  for (size_t i = 0; i < rows->n && n < MOST_SAMPLINGS; i++) {
     bool known = strcmp(rows->row[i].data, data) != 0 || strcmp(rows->row[i].sampling, "-") == 0;
     for (int k = 0; k < n; k++) known |= strcmp(names[k], rows->row[i].sampling) == 0;
     if (!known) names[n++] = rows->row[i].sampling;
@@ -185,7 +185,7 @@ bool next_key(const struct rows *rows, const char *data, size_t *at, struct key 
 static void table(struct report *report, const char *data, bool by_sampling, const char *at, const int *columns,
                   int count) {
   const struct rows *rows = &report->rows;
-  const char *samplings[16];
+  const char *samplings[MOST_SAMPLINGS];
   int n = by_sampling ? samplings_of(rows, data, samplings) : 0;
   struct cells head = {0};
   cell(&head, "method");

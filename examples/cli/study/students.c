@@ -199,7 +199,7 @@ static void on_grids(struct piece *piece, const char *method, struct model *mode
     score(piece, method, "re-anchored", 1, model, &sampling);
     sampling.renoise = 1;
     snprintf(name, sizeof name, "%d-renoise", steps);
-    score(piece, method, "re-anchored, fresh noise", 1, model, &sampling);
+    score(piece, method, "re-anchored with fresh noise", 1, model, &sampling);
   }
 }
 
