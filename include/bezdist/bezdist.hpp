@@ -5,7 +5,7 @@
  *
  * - A class per noun owns one handle: it moves and does not copy. A default-constructed or moved-from object is empty:
  *   calls on it fail with BZD_E_ARGUMENT. An empty Context stands for the defaults.
- * - A failure is an Error. Exceptions of your callables are caught there, stop the C call and are thrown again after it.
+ * - A failure is an Error. Exceptions of your callables are caught, stop the C call and are thrown again after it.
  * - Arrays are spans. Counts of rows are told by their lengths, and a length that does not fit is an Error
  *   (BZD_E_DIMENSION) before the C call. An empty span stands for NULL.
  * - A config is the C struct, initialised. Its pointers are spans, vectors, callables or objects here; their counts and
