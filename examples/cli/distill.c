@@ -202,6 +202,7 @@ static bzd_flow *make_student(const struct distill *distill, const bzd_flow *tea
   config.degree = degree;
   config.layers = distill->training.layers;
   config.width = distill->training.width;
+  config.skip = distill->training.skip;
   config.dim = info.dim;
   config.cond_dim = info.cond_dim;
   config.seed = distill->training.common.seed;

@@ -40,7 +40,9 @@ enum {
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "Training:", 50},
     {"out", KEY_OUT, "M.bzd", 0, "File of the model and of the trainer's state", 50},
-    {"net", KEY_NET, "mlp:WxL", 0, "Width and number of hidden layers (default mlp:256x3)", 50},
+    {"net", KEY_NET, "mlp:WxL[+skip]", 0,
+     "Width and number of hidden layers (default mlp:256x3); +skip for samples of more numbers than half the width",
+     50},
     {"steps", KEY_STEPS, "N", 0, "Length of the schedule (default 10000)", 50},
     {"batch", KEY_BATCH, "N", 0, "Rows of a step (default 256)", 50},
     {"lr", KEY_LR, "F", 0, "Peak learning rate (default 0.001)", 50},
@@ -123,9 +125,12 @@ static void parse_diverged(bzd_trainer_config *config, const char *text) {
 static void parse_net(struct training *training, const char *text) {
   long long width, layers;
   int used = 0;
-  if (sscanf(text, "mlp:%lldx%lld%n", &width, &layers, &used) != 2 || text[used] || width < 1 || width > 65536 ||
-      layers < 1 || layers > 16)
-    die_usage("--net: '%s' is not mlp:WIDTHxLAYERS with width 1..65536 and 1..16 layers", text);
+  bool fits = sscanf(text, "mlp:%lldx%lld%n", &width, &layers, &used) == 2 && width >= 1 && width <= 65536 &&
+              layers >= 1 && layers <= 16;
+  training->skip = fits && strcmp(text + used, "+skip") == 0;
+  if (!fits || (text[used] && !training->skip))
+    die_usage("--net: '%s' is not mlp:WIDTHxLAYERS or mlp:WIDTHxLAYERS+skip with width 1..65536 and 1..16 layers",
+              text);
   training->width = width;
   training->layers = (int32_t)layers;
 }
@@ -188,6 +193,7 @@ bzd_flow *training_flow(const struct training *training, const struct set *set, 
   config.degree = degree;
   config.layers = training->layers;
   config.width = training->width;
+  config.skip = training->skip;
   config.dim = set->dim;
   config.cond_dim = cond_dim;
   config.seed = training->common.seed;

@@ -9,7 +9,7 @@ struct training {
   struct common common;
   bzd_trainer_config config;
   int64_t width;
-  int32_t layers;
+  int32_t layers, skip;
   const char *out, *losses; /* --out, --losses */
   const char *labels, *condition;
   int64_t toy_count, stop_at, save_every; /* save_every 0: at the end alone */

@@ -31,6 +31,10 @@ typedef struct bzd_flow_config {
   uint64_t seed;         /* of the initial weights (stream BZD_STREAM_INIT), default 0 */
   const float *scale;    /* [dim] finite, not 0, copied: data value = scale * model value + offset; NULL (default): 1 */
   const float *offset;   /* [dim] finite, copied; given together with scale, NULL (default): 0 */
+  int32_t skip;          /* 1: head h of the network adds g_h(t) x to what the layers say, g_h linear in the time
+                            features and learned. For samples of more numbers than half the width: layers too narrow to
+                            carry them all leave noise in the rest. Default 0 */
+  int32_t reserved;      /* 0 */
 } bzd_flow_config;
 
 /* Defaults, and the size of the struct in this library: as bzd_context_config_init and _size. Threads: any. Since 0.1.
@@ -38,7 +42,8 @@ typedef struct bzd_flow_config {
 BZD_API bzd_status bzd_flow_config_init(bzd_flow_config *config, size_t size);
 BZD_API size_t bzd_flow_config_size(void);
 
-/* A flow with fresh weights: W and b uniform in +-1/sqrt(fan in). *out is the caller's to destroy, NULL on failure.
+/* A flow with fresh weights: W and b uniform in +-1/sqrt(fan in), no skip yet. *out is the caller's to destroy, NULL on
+ * failure.
  * Status: BZD_E_ARGUMENT (names field, value and range), BZD_E_DIMENSION (item_shape), BZD_E_STATE (context),
  * BZD_E_CONFIG, BZD_E_MEMORY. Threads: any. Since 0.1. */
 BZD_API bzd_status bzd_flow_create(const bzd_context *context, const bzd_flow_config *config, bzd_flow **out);
@@ -76,6 +81,8 @@ typedef struct bzd_flow_info {
   int32_t item_ndim;     /* as given in the config */
   int32_t generation; /* 1 trained on data, 2 on the paths of such flows, ...; 0 unknown (callbacks, fresh weights) */
   int64_t item_shape[4]; /* the first item_ndim */
+  int32_t skip;          /* as in the config */
+  int32_t reserved;      /* 0 */
 } bzd_flow_info;
 
 /* sizeof(bzd_flow_info) in this library. Threads: any. Since 0.1. */

@@ -106,17 +106,18 @@ BZD_API bzd_status bzd_tensors_write_buffer(const bzd_tensors *tensors, void *bu
 /* ---- Flows --------------------------------------------------------------------------------------------------- */
 
 /* A flow as tensors, float32 and copied: "layers.L.weight" [out, in] and "layers.L.bias" [out] as PyTorch has them, the
- * buffers "frequencies" and (with an affine) "scale" and "offset"; the rest of it, its metadata included, as JSON in
- * the text "bezdist". Status: BZD_E_UNSUPPORTED (a callback flow), BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_MEMORY. *out NULL
+ * skip connection's "skip.weight" [heads, time_features] and "skip.bias" [heads] where there is one, the buffers
+ * "frequencies" and (with an affine) "scale" and "offset"; the rest of it, its metadata included, as JSON in the text
+ * "bezdist". Status: BZD_E_UNSUPPORTED (a callback flow), BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_MEMORY. *out NULL
  * on failure. Threads: shared-read. Since 0.1. */
 BZD_API bzd_status bzd_tensors_from_flow(const bzd_flow *flow, bzd_tensors **out);
 /* The flow of such tensors; with float32 the same bits. Weights may be any floating type. Without the text "bezdist" it
  * is a plain state dict: config says what shapes cannot (kind, degree, dim, cond_dim; item shape; scale and offset
- * where the tensors hold none), layers, width and time_features are told by the shapes, missing frequencies are the
- * library's own, and the activation is SiLU. With the text config is ignored and may be NULL. A tensor that is no part
- * of a flow is refused. Status: BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_CONFIG, BZD_E_UNSUPPORTED (no text and no config, a
- * foreign tensor or type), BZD_E_DIMENSION (shapes that do not fit config), BZD_E_CORRUPT (those that do not fit the
- * text, numbers that are not finite), BZD_E_VERSION, BZD_E_IO, BZD_E_MEMORY. *out NULL on failure. Threads:
+ * where the tensors hold none), layers, width, time_features and skip are told by the shapes, missing frequencies are
+ * the library's own, and the activation is SiLU. With the text config is ignored and may be NULL. A tensor that is no
+ * part of a flow is refused. Status: BZD_E_ARGUMENT, BZD_E_STATE, BZD_E_CONFIG, BZD_E_UNSUPPORTED (no text and no
+ * config, a foreign tensor or type), BZD_E_DIMENSION (shapes that do not fit config), BZD_E_CORRUPT (those that do not
+ * fit the text, numbers that are not finite), BZD_E_VERSION, BZD_E_IO, BZD_E_MEMORY. *out NULL on failure. Threads:
  * shared-read. Since 0.1. */
 BZD_API bzd_status bzd_tensors_get_flow(const bzd_tensors *tensors, const bzd_flow_config *config, bzd_flow **out);
 

@@ -62,10 +62,12 @@ bzd_status bzd_flow_create(const bzd_context *context, const bzd_flow_config *co
   BZDI_TRY(bzdi_check_i64(NAME, "time_features", c.time_features, 2, 1024));
   if (c.time_features % 2 != 0)
     return bzdi_fail(BZD_E_ARGUMENT, "%s: time_features is %d, expected an even number", NAME, (int)c.time_features);
+  BZDI_TRY(bzdi_check_i64(NAME, "skip", c.skip, 0, 1));
   bzdi_flow_spec spec = {.kind = c.kind,
                          .degree = c.degree,
                          .layers = c.layers,
                          .time_features = c.time_features,
+                         .skip = c.skip,
                          .width = c.width,
                          .seed = c.seed,
                          .item = item};
@@ -121,6 +123,7 @@ bzd_status bzd_flow_get_info(const bzd_flow *flow, bzd_flow_info *info) {
       values.layers = mlp->layers;
       values.width = mlp->width;
       values.time_features = mlp->time_features;
+      values.skip = mlp->skip;
     }
   }
   bzdi_result_write(info, &values, sizeof values);

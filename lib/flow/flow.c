@@ -113,7 +113,8 @@ bzd_status bzdi_flow_new(const bzd_context *context, const bzdi_flow_spec *spec,
                          .heads = bzdi_flow_heads(spec->kind, spec->degree),
                          .width = spec->width,
                          .layers = spec->layers,
-                         .time_features = spec->time_features};
+                         .time_features = spec->time_features,
+                         .skip = spec->skip};
   BZDI_TRY(begin(context, spec->kind, spec->degree, &spec->item, &flow));
   bzd_status status = bzdi_mlp_new(context, &shape, &net);
   if (status == BZD_OK) status = attach(flow, net, NULL);

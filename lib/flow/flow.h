@@ -40,7 +40,7 @@ struct bzd_flow {
 };
 
 typedef struct bzdi_flow_spec { /* values checked by the caller */
-  int32_t kind, degree, layers, time_features;
+  int32_t kind, degree, layers, time_features, skip;
   int64_t width;
   uint64_t seed;
   bzdi_item item; /* arrays borrowed, copied in */

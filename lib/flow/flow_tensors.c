@@ -68,6 +68,7 @@ static int role_of(const char *name, int32_t *role) {
   *role = BZDI_ROLE_BUFFER;
   if (!strcmp(name, "frequencies") || !strcmp(name, "scale") || !strcmp(name, "offset")) return 1;
   *role = BZDI_ROLE_PARAMETER;
+  if (!strcmp(name, "skip.weight") || !strcmp(name, "skip.bias")) return 1;
   for (int l = 0; l <= MOST_LAYERS; l++)
     for (int k = 0; k < 2; k++) {
       snprintf(expected, sizeof expected, "layers.%d.%s", l, k ? "bias" : "weight");
@@ -82,10 +83,11 @@ static bzd_status copy_tensor(const bzdi_tensors *tensors, int64_t i, bzdi_store
   int32_t role;
   uint64_t count = bzdi_array_count(array);
   if (!role_of(name, &role))
-    return bzdi_fail(BZD_E_UNSUPPORTED,
-                     "tensor %.60s is no part of a flow (layers.0..%d.weight and bias, frequencies, "
-                     "scale, offset)",
-                     name, MOST_LAYERS);
+    return bzdi_fail(
+        BZD_E_UNSUPPORTED,
+        "tensor %.60s is no part of a flow (layers.0..%d.weight and bias, skip.weight and bias, frequencies, "
+        "scale, offset)",
+        name, MOST_LAYERS);
   if (!bzdi_element_is_float(array->type))
     return bzdi_fail(BZD_E_UNSUPPORTED, "tensor %.60s: dtype %s, expected f16, bf16, f32 or f64", name,
                      bzdi_elements[array->type].name);
@@ -148,7 +150,7 @@ static bzd_status set(bzdi_store *store, const char *key, int64_t value) {
   return bzdi_store_set_i64(store, BZDI_META, key, value, BZDI_MODEL);
 }
 
-/* Hidden layers, width and features, and whether first and last layer fit what the caller says. */
+/* Hidden layers, width, features and skip connection, and whether first and last layer fit what the caller says. */
 static bzd_status infer(const bzdi_tensors *tensors, const bzdi_flow_spec *spec, bzdi_flow_spec *out) {
   char last[40];
   int32_t layers = 0;
@@ -180,6 +182,11 @@ static bzd_status infer(const bzdi_tensors *tensors, const bzdi_flow_spec *spec,
   out->layers = layers - 1;
   out->time_features = (int32_t)features;
   out->width = head->shape[0];
+  const bzdi_array *skip = find(tensors, "skip.weight");
+  out->skip = skip != NULL;
+  if (skip && (skip->ndim != 2 || skip->shape[0] != heads || skip->shape[1] != features))
+    return bzdi_fail(BZD_E_DIMENSION, "skip.weight is not [%lld, %lld], for %lld heads and %lld time features",
+                     (long long)heads, (long long)features, (long long)heads, (long long)features);
   return BZD_OK;
 }
 
@@ -201,6 +208,7 @@ static bzd_status describe(const bzdi_tensors *tensors, const bzdi_flow_spec *gi
   BZDI_TRY(set(store, "net.width", spec.width));
   BZDI_TRY(set(store, "net.layers", spec.layers));
   BZDI_TRY(set(store, "net.time_features", spec.time_features));
+  if (spec.skip) BZDI_TRY(set(store, "net.skip", 1));
   if (find(tensors, "frequencies")) return BZD_OK;
   float frequencies[MOST_FEATURES / 2];
   int64_t count = spec.time_features / 2;
@@ -208,7 +216,7 @@ static bzd_status describe(const bzdi_tensors *tensors, const bzdi_flow_spec *gi
   return bzdi_store_add(store, "frequencies", BZDI_ROLE_BUFFER, BZDI_DTYPE_F32, 1, &count, frequencies);
 }
 
-/* A layer the description does not count would be left out without a word. */
+/* A layer or connection that the description does not count would be left out without a word. */
 static bzd_status check_layers(const bzdi_tensors *tensors, const bzdi_store *store) {
   int64_t layers;
   char name[40];
@@ -219,6 +227,10 @@ static bzd_status check_layers(const bzdi_tensors *tensors, const bzdi_store *st
       if (find(tensors, name))
         return bzdi_fail(BZD_E_CORRUPT, "tensor %s is there, the last layer is %lld", name, (long long)layers);
     }
+  for (int k = 0; k < 2; k++)
+    if (find(tensors, k ? "skip.bias" : "skip.weight") && !bzdi_store_has(store, BZDI_META, "net.skip"))
+      return bzdi_fail(BZD_E_CORRUPT, "tensor skip.%s is there, the network has no skip connection",
+                       k ? "bias" : "weight");
   if (!find(tensors, "scale") != !find(tensors, "offset"))
     return bzdi_fail(BZD_E_CORRUPT, "scale and offset go together, %s is missing",
                      find(tensors, "scale") ? "offset" : "scale");

@@ -28,10 +28,28 @@ static const float *bias(const bzdi_mlp *mlp, const float *weights, int32_t l) {
   return weights + mlp->net.param[2 * l + 1].offset;
 }
 
+/* The skip connection's weight [heads, time_features] and bias [heads] come last. */
+static const bzdi_param *skip_param(const bzdi_mlp *mlp) { return &mlp->net.param[2 * (mlp->layers + 1)]; }
+
 static void drop(void *self) {
   bzdi_mlp *mlp = self;
   bzdi_free(mlp->net.handle.context, mlp->net.param);
   bzdi_free(mlp->net.handle.context, mlp->frequencies);
+}
+
+static void add_linear(bzdi_net *net, int32_t i, const char *name, int64_t out, int64_t in) {
+  bzdi_param *w = &net->param[i], *b = w + 1;
+  snprintf(w->name, sizeof w->name, "%s.weight", name);
+  snprintf(b->name, sizeof b->name, "%s.bias", name);
+  w->ndim = 2;
+  w->shape[0] = out;
+  w->shape[1] = in;
+  w->count = out * in;
+  w->offset = net->count;
+  b->ndim = 1;
+  b->shape[0] = b->count = out;
+  b->offset = net->count + w->count;
+  net->count = b->offset + b->count;
 }
 
 bzd_status bzdi_mlp_new(const bzd_context *context, const bzdi_mlp_spec *spec, bzdi_net **out) {
@@ -45,10 +63,11 @@ bzd_status bzdi_mlp_new(const bzd_context *context, const bzdi_mlp_spec *spec, b
   net->dim = spec->dim;
   net->cond_dim = spec->cond_dim;
   net->heads = spec->heads;
-  net->params = 2 * (spec->layers + 1);
+  net->params = 2 * (spec->layers + 1 + spec->skip);
   mlp->width = spec->width;
   mlp->layers = spec->layers;
   mlp->time_features = spec->time_features;
+  mlp->skip = spec->skip;
   mlp->input = spec->dim + (spec->cond_dim ? spec->cond_dim + 1 : 0) + spec->time_features;
   net->param = bzdi_calloc(context, (size_t)net->params, sizeof *net->param);
   mlp->frequencies = bzdi_calloc(context, (size_t)spec->time_features / 2, sizeof(float));
@@ -61,32 +80,41 @@ bzd_status bzdi_mlp_new(const bzd_context *context, const bzdi_mlp_spec *spec, b
   else
     bzdi_embed_frequencies(spec->time_features / 2, mlp->frequencies);
   for (int32_t l = 0; l <= mlp->layers; l++) {
-    bzdi_param *w = &net->param[2 * l], *b = w + 1;
-    snprintf(w->name, sizeof w->name, "layers.%d.weight", (int)l);
-    snprintf(b->name, sizeof b->name, "layers.%d.bias", (int)l);
-    w->ndim = 2;
-    w->shape[0] = layer_out(mlp, l);
-    w->shape[1] = layer_in(mlp, l);
-    w->count = w->shape[0] * w->shape[1];
-    w->offset = net->count;
-    b->ndim = 1;
-    b->shape[0] = b->count = layer_out(mlp, l);
-    b->offset = net->count + w->count;
-    net->count = b->offset + b->count;
+    char name[24];
+    snprintf(name, sizeof name, "layers.%d", (int)l);
+    add_linear(net, 2 * l, name, layer_out(mlp, l), layer_in(mlp, l));
   }
+  if (mlp->skip) add_linear(net, 2 * (mlp->layers + 1), "skip", net->heads, mlp->time_features);
   *out = net;
   return BZD_OK;
 }
 
-/* Weights and biases uniform in +-1/sqrt(fan in), as PyTorch's Linear. */
+/* Weights and biases uniform in +-1/sqrt(fan in), as PyTorch's Linear. The skip connection begins as none. */
 static void init(const bzdi_net *net, uint64_t seed, float *weights) {
-  for (int32_t i = 0; i < net->params; i++) {
+  const bzdi_mlp *mlp = (const bzdi_mlp *)net;
+  const int32_t in_layers = 2 * (mlp->layers + 1);
+  for (int32_t i = 0; i < in_layers; i++) {
     const bzdi_param *param = &net->param[i];
-    float bound = (float)(1.0 / sqrt((double)layer_in((const bzdi_mlp *)net, i / 2)));
+    float bound = (float)(1.0 / sqrt((double)layer_in(mlp, i / 2)));
     float *out = weights + param->offset;
     bzdi_rng_uniforms(seed, BZD_STREAM_INIT, (uint64_t)i, 1, param->count, out);
     for (int64_t j = 0; j < param->count; j++) out[j] = (2 * out[j] - 1) * bound;
   }
+  for (int32_t i = in_layers; i < net->params; i++)
+    memset(weights + net->param[i].offset, 0, (size_t)net->param[i].count * sizeof(float));
+}
+
+/* out[r, h] += (weight[h] . features of t + bias[h]) x of n embedded rows. */
+static void add_skip(const bzdi_mlp *mlp, const float *weight, const float *bias, int64_t n, const float *input,
+                     float *out) {
+  const int64_t dim = mlp->net.dim, heads = mlp->net.heads, count = mlp->time_features;
+  for (int64_t r = 0; r < n; r++, input += mlp->input)
+    for (int64_t h = 0; h < heads; h++, out += dim) {
+      const float *features = input + mlp->input - count;
+      float gain = bias[h];
+      for (int64_t j = 0; j < count; j++) gain += weight[h * count + j] * features[j];
+      for (int64_t j = 0; j < dim; j++) out[j] += gain * input[j];
+    }
 }
 
 /* ---- Training ------------------------------------------------------------------------------------------------ */
@@ -95,6 +123,7 @@ static void init(const bzdi_net *net, uint64_t seed, float *weights) {
  * backward pass, and its activation y, which its gradient takes the place of; scratch of the products. */
 typedef struct work {
   float *input, *z[16], *y[16];
+  float *gain; /* [n, heads], gradient of the skip connection's factors */
   void *scratch;
 } work;
 
@@ -108,12 +137,16 @@ static size_t carve(const bzdi_mlp *mlp, int64_t n, void *base, work *w) {
     w->z[l] = bzdi_arena_take(&arena, (size_t)(n * mlp->width), sizeof(float));
     w->y[l] = bzdi_arena_take(&arena, (size_t)(n * mlp->width), sizeof(float));
   }
+  w->gain = bzdi_arena_take(&arena, mlp->skip ? (size_t)(n * mlp->net.heads) : 0, sizeof(float));
   for (int32_t l = 0; l <= mlp->layers; l++) {
     int64_t in = layer_in(mlp, l), out = layer_out(mlp, l);
     scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, n, out, in, in, 1));
     scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, n, in, out, out, 1));
     scratch = larger(scratch, bzdi_gemm_scratch(mlp->net.handle.context, out, in, n, 1, out));
   }
+  if (mlp->skip)
+    scratch = larger(
+        scratch, bzdi_gemm_scratch(mlp->net.handle.context, mlp->net.heads, mlp->time_features, n, 1, mlp->net.heads));
   w->scratch = bzdi_arena_take(&arena, scratch, 1);
   return arena.used;
 }
@@ -127,8 +160,8 @@ static size_t train_work(const bzdi_net *net, int64_t n) {
 typedef struct pass {
   const bzdi_mlp *mlp;
   const bzdi_rows *rows;
-  const float *bias, *slope;
-  float *input, *z, *y, *gradient;
+  const float *weights, *bias, *slope;
+  float *input, *z, *y, *gradient, *gain;
   int64_t n, width;
 } pass;
 
@@ -165,6 +198,29 @@ static void slope_task(void *arg, int64_t i, int32_t slot) {
   bzdi_vec_multiply(block_rows(p, i) * p->width, p->slope + first, p->gradient + first);
 }
 
+static void skip_task(void *arg, int64_t i, int32_t slot) {
+  const pass *p = arg;
+  const bzdi_param *w = skip_param(p->mlp);
+  int64_t first = i * ROW_BLOCK;
+  (void)slot;
+  add_skip(p->mlp, p->weights + w[0].offset, p->weights + w[1].offset, block_rows(p, i),
+           p->input + first * p->mlp->input, p->z + first * p->width);
+}
+
+/* d loss / d gain[r, h] = d loss / d out[r, h] . x[r] */
+static void gain_task(void *arg, int64_t i, int32_t slot) {
+  const pass *p = arg;
+  const int64_t dim = p->mlp->net.dim, heads = p->mlp->net.heads, first = i * ROW_BLOCK;
+  (void)slot;
+  for (int64_t r = first; r < first + block_rows(p, i); r++)
+    for (int64_t h = 0; h < heads; h++) {
+      const float *x = p->input + r * p->mlp->input, *gradient = p->gradient + (r * heads + h) * dim;
+      double sum = 0;
+      for (int64_t j = 0; j < dim; j++) sum += (double)gradient[j] * (double)x[j];
+      p->gain[r * heads + h] = (float)sum;
+    }
+}
+
 static int64_t blocks(int64_t n) { return (n + ROW_BLOCK - 1) / ROW_BLOCK; }
 
 static void forward(const bzdi_net *net, const float *weights, const bzdi_rows *rows, float *out, void *memory) {
@@ -172,7 +228,7 @@ static void forward(const bzdi_net *net, const float *weights, const bzdi_rows *
   const bzd_context *context = net->handle.context;
   work w;
   carve(mlp, rows->n, memory, &w);
-  pass p = {.mlp = mlp, .rows = rows, .input = w.input, .n = rows->n};
+  pass p = {.mlp = mlp, .rows = rows, .weights = weights, .input = w.input, .n = rows->n};
   bzdi_parallel_for(context, blocks(rows->n), embed_task, &p);
   const float *x = w.input;
   for (int32_t l = 0; l <= mlp->layers; l++) {
@@ -186,6 +242,18 @@ static void forward(const bzdi_net *net, const float *weights, const bzdi_rows *
     bzdi_parallel_for(context, blocks(rows->n), activate_task, &p);
     x = p.y;
   }
+  if (mlp->skip) bzdi_parallel_for(context, blocks(rows->n), skip_task, &p);
+}
+
+/* The gradient of the skip connection's weight and bias, rows added in order. */
+static void skip_backward(const bzdi_mlp *mlp, int64_t n, float *out_grad, work *w, float *grad) {
+  const bzdi_param *param = skip_param(mlp);
+  const int64_t heads = mlp->net.heads, count = mlp->time_features;
+  pass p = {.mlp = mlp, .input = w->input, .gradient = out_grad, .gain = w->gain, .n = n};
+  bzdi_parallel_for(mlp->net.handle.context, blocks(n), gain_task, &p);
+  bzdi_gemm(mlp->net.handle.context, heads, count, n, w->gain, 1, heads, w->input + mlp->input - count, mlp->input, 1,
+            grad + param[0].offset, count, w->scratch);
+  bzdi_vec_column_sums(n, heads, w->gain, grad + param[1].offset);
 }
 
 static void backward(const bzdi_net *net, const float *weights, const bzdi_rows *rows, float *out_grad, float *grad,
@@ -196,6 +264,7 @@ static void backward(const bzdi_net *net, const float *weights, const bzdi_rows 
   work w;
   carve(mlp, n, memory, &w);
   float *dz = out_grad;
+  if (mlp->skip) skip_backward(mlp, n, out_grad, &w, grad);
   for (int32_t l = mlp->layers; l >= 0; l--) {
     int64_t in = layer_in(mlp, l), width = layer_out(mlp, l);
     const float *x = l == 0 ? w.input : w.y[l - 1];
@@ -221,10 +290,14 @@ static size_t weight_bytes(const bzdi_mlp *mlp, int precision, int32_t l) {
   return bzdi_packed_bytes(precision, layer_in(mlp, l), layer_out(mlp, l));
 }
 
+/* Then the skip connection's weight and bias as they are in the weights. */
+static size_t skip_floats(const bzdi_mlp *mlp) { return (size_t)(skip_param(mlp)[0].count + skip_param(mlp)[1].count); }
+
 static size_t packed_bytes(const bzdi_net *net, int precision) {
   const bzdi_mlp *mlp = (const bzdi_mlp *)net;
   size_t total = 0;
   for (int32_t l = 0; l <= mlp->layers; l++) total += weight_bytes(mlp, precision, l) + bias_bytes(mlp, l);
+  if (mlp->skip) total += skip_floats(mlp) * sizeof(float);
   return total;
 }
 
@@ -237,6 +310,7 @@ static void pack(const bzdi_net *net, int precision, const float *weights, void 
     memcpy(out, bias(mlp, weights, l), (size_t)layer_out(mlp, l) * sizeof(float));
     out += bias_bytes(mlp, l);
   }
+  if (mlp->skip) memcpy(out, weights + skip_param(mlp)->offset, skip_floats(mlp) * sizeof(float));
 }
 
 /* The embedded input, two layers in turn, and what the products need. Rows of activations whole 4 KiB apart would fall
@@ -282,6 +356,9 @@ static void infer(const bzdi_net *net, int precision, const void *packed, const 
     at = layer_bias + bias_bytes(mlp, l);
     x = y;
   }
+  if (!mlp->skip) return;
+  const float *skip = (const float *)(const void *)at;
+  add_skip(mlp, skip, skip + skip_param(mlp)->count, rows->n, room.x, out);
 }
 
 /* ---- Files --------------------------------------------------------------------------------------------------- */
@@ -310,13 +387,14 @@ static bzd_status describe(const bzdi_net *net, bzdi_store *store, const char *p
   BZDI_TRY(set_i64(store, prefix, "width", mlp->width));
   BZDI_TRY(set_i64(store, prefix, "layers", mlp->layers));
   BZDI_TRY(set_i64(store, prefix, "time_features", mlp->time_features));
+  if (mlp->skip) BZDI_TRY(set_i64(store, prefix, "skip", 1));
   snprintf(name, sizeof name, "%sfrequencies", prefix);
   int64_t count = mlp->time_features / 2;
   return bzdi_store_add(store, name, BZDI_ROLE_BUFFER, BZDI_DTYPE_F32, 1, &count, mlp->frequencies);
 }
 
 bzd_status bzdi_mlp_load(const bzd_context *context, const bzdi_store *store, const char *prefix, bzdi_net **out) {
-  int64_t dim, cond_dim, heads, width, layers, features, first;
+  int64_t dim, cond_dim, heads, width, layers, features, skip = 0, first;
   *out = NULL;
   BZDI_TRY(get_i64(store, prefix, "dim", 1, 1 << 20, &dim));
   BZDI_TRY(get_i64(store, prefix, "cond_dim", 0, 1 << 20, &cond_dim));
@@ -325,8 +403,10 @@ bzd_status bzdi_mlp_load(const bzd_context *context, const bzdi_store *store, co
   BZDI_TRY(get_i64(store, prefix, "layers", 1, 16, &layers));
   BZDI_TRY(get_i64(store, prefix, "time_features", 2, 1024, &features));
   if (features % 2) return bzdi_fail(BZD_E_CORRUPT, "net.time_features is %lld, expected even", (long long)features);
-  /* A tensor of the promised size must be there before memory is taken by what the metadata say. */
   char name[128];
+  snprintf(name, sizeof name, "%snet.skip", prefix); /* only there where there is one */
+  if (bzdi_store_has(store, BZDI_META, name)) BZDI_TRY(get_i64(store, prefix, "skip", 0, 1, &skip));
+  /* A tensor of the promised size must be there before memory is taken by what the metadata say. */
   snprintf(name, sizeof name, "%slayers.0.weight", prefix);
   first = bzdi_store_find(store, name, BZDI_ROLE_PARAMETER);
   int64_t input = dim + (cond_dim ? cond_dim + 1 : 0) + features;
@@ -341,7 +421,7 @@ bzd_status bzdi_mlp_load(const bzd_context *context, const bzdi_store *store, co
     if (!(fabsf(frequencies[j]) <= 1000))
       return bzdi_fail(BZD_E_CORRUPT, "%s: entry %lld is %g, expected -1000..1000", name, (long long)j,
                        (double)frequencies[j]);
-  bzdi_mlp_spec spec = {dim, cond_dim, heads, width, (int32_t)layers, (int32_t)features, frequencies};
+  bzdi_mlp_spec spec = {dim, cond_dim, heads, width, (int32_t)layers, (int32_t)features, frequencies, (int32_t)skip};
   return bzdi_mlp_new(context, &spec, out);
 }
 
@@ -349,20 +429,23 @@ bzd_status bzdi_mlp_load(const bzd_context *context, const bzdi_store *store, co
 
 bzd_status bzdi_mlp_with_heads(const bzdi_net *net, int64_t heads, bzdi_net **out) {
   const bzdi_mlp *mlp = (const bzdi_mlp *)net;
-  bzdi_mlp_spec spec = {net->dim, net->cond_dim, heads, mlp->width, mlp->layers, mlp->time_features, mlp->frequencies};
+  bzdi_mlp_spec spec = {net->dim,           net->cond_dim,    heads,    mlp->width, mlp->layers,
+                        mlp->time_features, mlp->frequencies, mlp->skip};
   return bzdi_mlp_new(net->handle.context, &spec, out);
 }
 
+static void copy_heads(const bzdi_param *from, const float *weights, int64_t head, int64_t heads, int64_t to_heads,
+                       const bzdi_param *to, float *out) {
+  const int64_t count = from->count / heads;
+  for (int64_t h = 0; h < to_heads; h++)
+    memcpy(out + to->offset + h * count, weights + from->offset + head * count, (size_t)count * sizeof(float));
+}
+
 void bzdi_mlp_copy_heads(const bzdi_net *net, const float *weights, int64_t from, const bzdi_net *to, float *out) {
-  const bzdi_param *w = &net->param[net->params - 2], *b = w + 1;
-  const bzdi_param *to_w = &to->param[to->params - 2], *to_b = to_w + 1;
-  memcpy(out, weights, (size_t)w->offset * sizeof(float)); /* the trunk comes first and is the same */
-  int64_t rows = net->dim, columns = w->shape[1];
-  for (int64_t h = 0; h < to->heads; h++) {
-    memcpy(out + to_w->offset + h * rows * columns, weights + w->offset + from * rows * columns,
-           (size_t)(rows * columns) * sizeof(float));
-    memcpy(out + to_b->offset + h * rows, weights + b->offset + from * rows, (size_t)rows * sizeof(float));
-  }
+  const int32_t trunk = 2 * ((const bzdi_mlp *)net)->layers; /* the trunk comes first and is the same */
+  memcpy(out, weights, (size_t)net->param[trunk].offset * sizeof(float));
+  for (int32_t i = trunk; i < net->params; i++)
+    copy_heads(&net->param[i], weights, from, net->heads, to->heads, &to->param[i], out);
 }
 
 const bzdi_net_kind bzdi_mlp_kind = {

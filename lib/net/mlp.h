@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Multi-layer perceptron: linear + SiLU hidden layers, linear output; sin/cos features of t at fixed frequencies. */
+/* Multi-layer perceptron: linear + SiLU hidden layers, linear output; sin/cos features of t at fixed frequencies. With
+ * a skip connection, head h adds g_h(t) x to what the layers say, g_h linear in the features: docs/decisions/0018. */
 #ifndef BZDI_NET_MLP_H
 #define BZDI_NET_MLP_H
 
@@ -9,12 +10,13 @@ typedef struct bzdi_mlp_spec {
   int64_t dim, cond_dim, heads, width;
   int32_t layers, time_features; /* hidden layers; features even */
   const float *frequencies;      /* [time_features / 2], NULL = the default ones of embed.h */
+  int32_t skip;                  /* 0 or 1 */
 } bzdi_mlp_spec;
 
 typedef struct bzdi_mlp {
   bzdi_net net;
   int64_t width, input; /* input = dim + (cond_dim ? cond_dim + 1 : 0) + time_features */
-  int32_t layers, time_features;
+  int32_t layers, time_features, skip;
   float *frequencies;
 } bzdi_mlp;
 

@@ -435,3 +435,9 @@ STRUCT(bzd_trainer_info, 104)
 CONSTANT(BZD_WEIGHTS_AUTO, 0)
 CONSTANT(BZD_WEIGHTS_RAW, 1)
 CONSTANT(BZD_WEIGHTS_EMA, 2)
+
+/* ---- Since 0.1, appended after it was frozen ---- */
+FIELD(bzd_flow_config, skip, int32_t, 104, 4)
+FIELD(bzd_flow_config, reserved, int32_t, 108, 4)
+FIELD(bzd_flow_info, skip, int32_t, 104, 4)
+FIELD(bzd_flow_info, reserved, int32_t, 108, 4)

@@ -15,7 +15,7 @@ static void test_flow_create(void) {
   static const float scale[DIM] = {1, 0, 1, 1}, ones[DIM] = {1, 1, 1, 1};
 #define CREATE bzd_flow_create(s.context, c, &made)
 #define FIELD(member, value) BAD_FIELD(ARG, good_flow, bzd_flow_config, member, value, bzd_flow, CREATE)
-  BAD_CONFIG(bzd_flow_config, bzd_flow_config_init, bzd_flow, CREATE);
+  BAD_CONFIG_FROM(104, bzd_flow_config, bzd_flow_config_init, BAD_OUT(BZD_E_CONFIG, bzd_flow, CREATE));
   BAD_OUT(ARG, bzd_flow, bzd_flow_create(s.context, NULL, &made));
   FIELD(kind, 0);
   FIELD(kind, BZD_FLOW_CALLBACK);
@@ -36,6 +36,8 @@ static void test_flow_create(void) {
   FIELD(item_ndim, -1);
   FIELD(scale, ones);
   FIELD(offset, ones);
+  FIELD(skip, 2);
+  FIELD(skip, -1);
 #undef FIELD
 #undef CREATE
   bzd_flow_config c = good_flow();

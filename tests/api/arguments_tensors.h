@@ -122,7 +122,8 @@ static void test_tensors(void **state) {
   bzd_tensors *plain;
   OK(bzd_tensors_create(s.context, &plain));
   BAD_OUT(BZD_E_UNSUPPORTED, bzd_flow, bzd_tensors_get_flow(plain, NULL, &made));
-  BAD_CONFIG(bzd_flow_config, bzd_flow_config_init, bzd_flow, bzd_tensors_get_flow(plain, c, &made));
+  BAD_CONFIG_FROM(104, bzd_flow_config, bzd_flow_config_init,
+                  BAD_OUT(BZD_E_CONFIG, bzd_flow, bzd_tensors_get_flow(plain, c, &made)));
 #define FIELD(member, value)                                                                                           \
   BAD_FIELD(ARG, good_flow, bzd_flow_config, member, value, bzd_flow, bzd_tensors_get_flow(plain, c, &made))
   FIELD(kind, 0);

@@ -45,6 +45,25 @@ static bzd_checkpoint *make_endpoint(void) {
   return of_flow(&config, NULL);
 }
 
+/* A skip connection, which begins as none: its numbers are set. */
+static bzd_checkpoint *make_skip(void) {
+  bzd_flow_config config = small_flow(BZD_FLOW_CONTROL);
+  bzd_flow_info info = {.struct_size = sizeof info};
+  bzd_checkpoint *checkpoint;
+  bzd_flow *flow;
+  config.skip = 1;
+  OK(bzd_flow_create(NULL, &config, &flow));
+  OK(bzd_flow_get_info(flow, &info));
+  float *w = calloc((size_t)info.parameters, sizeof *w);
+  OK(bzd_flow_get_parameters(flow, info.parameters, w));
+  for (int i = 0; i < 3 * (8 + 1); i++) w[info.parameters - 1 - i] = (float)(i + 1) / 64;
+  OK(bzd_flow_set_parameters(flow, info.parameters, w));
+  OK(bzd_checkpoint_from_flow(flow, &checkpoint));
+  bzd_flow_destroy(flow);
+  free(w);
+  return checkpoint;
+}
+
 /* Scale, offset, the shape of an item, conditions, metadata. */
 static bzd_checkpoint *make_affine(void) {
   static const float scale[DIM] = {1, -2, 0.5f}, offset[DIM] = {-1, 0, 1e-20f};
@@ -190,6 +209,7 @@ static bzd_checkpoint *make_paths_spans(void) {
 static const golden goldens[] = {{"flow-velocity", make_velocity, 1},
                                  {"flow-control", make_control, 1},
                                  {"flow-endpoint", make_endpoint, 1},
+                                 {"flow-skip", make_skip, 1},
                                  {"flow-affine", make_affine, 1},
                                  {"flow-blocks", make_blocks, 1},
                                  {"flow-bf16", make_bf16, 1},

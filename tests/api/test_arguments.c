@@ -94,9 +94,11 @@ static void check_bad(const char *call, bzd_status got, bzd_status expected, lon
     if (made != NULL) fail_msg("%s: out is not NULL", #call);                                                          \
   } while (0)
 
-/* A config c: never initialised, too small, absurdly large, newer with a tail that is set; NULL to its init. */
+/* A config c: never initialised, smaller than when it was first released, absurdly large, newer with a tail that is
+ * set; NULL to its init. */
 #define BAD_CONFIG(type, init, made_type, call) BAD_CONFIG_OF(type, init, BAD_OUT(BZD_E_CONFIG, made_type, call))
-#define BAD_CONFIG_OF(type, init, refused)                                                                             \
+#define BAD_CONFIG_OF(type, init, refused) BAD_CONFIG_FROM(sizeof(type), type, init, refused)
+#define BAD_CONFIG_FROM(first, type, init, refused)                                                                    \
   do {                                                                                                                 \
     struct {                                                                                                           \
       type config;                                                                                                     \
@@ -105,7 +107,7 @@ static void check_bad(const char *call, bzd_status got, bzd_status expected, lon
     const type *c = &wide.config;                                                                                      \
     memset(&wide, 0, sizeof wide);                                                                                     \
     refused;                                                                                                           \
-    wide.config.struct_size = sizeof(type) - 1;                                                                        \
+    wide.config.struct_size = (first)-1;                                                                               \
     refused;                                                                                                           \
     wide.config.struct_size = UINT32_MAX;                                                                              \
     refused;                                                                                                           \
@@ -114,7 +116,7 @@ static void check_bad(const char *call, bzd_status got, bzd_status expected, lon
     refused;                                                                                                           \
     BAD(BZD_E_ARGUMENT, init(NULL, sizeof(type)));                                                                     \
     BAD(BZD_E_CONFIG, init(&wide.config, 0));                                                                          \
-    BAD(BZD_E_CONFIG, init(&wide.config, sizeof(type) - 1));                                                           \
+    BAD(BZD_E_CONFIG, init(&wide.config, (first)-1));                                                                  \
     BAD(BZD_E_CONFIG, init(&wide.config, SIZE_MAX));                                                                   \
   } while (0)
 

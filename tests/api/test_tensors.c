@@ -278,6 +278,60 @@ static void test_flow(void **state) {
   }
 }
 
+/* Makes the skip connection of a flow of FULL_DIM numbers and `heads` heads count. */
+static void set_skip(bzd_flow *flow, int heads) {
+  bzd_flow_info info = {.struct_size = sizeof info};
+  OK(bzd_flow_get_info(flow, &info));
+  assert_true(info.skip == 1);
+  float *w = malloc((size_t)info.parameters * sizeof *w);
+  OK(bzd_flow_get_parameters(flow, info.parameters, w));
+  for (int i = 1; i <= heads * (info.time_features + 1); i++) w[info.parameters - i] = 0.01f * (float)i;
+  OK(bzd_flow_set_parameters(flow, info.parameters, w));
+  free(w);
+}
+
+/* A skip connection, with the text and without. */
+static void test_skip(void **state) {
+  (void)state;
+  enum { HEADS = 2, COUNT = HEADS * 32 };
+  bzd_flow_config config;
+  OK(bzd_flow_config_init(&config, sizeof config));
+  config.kind = BZD_FLOW_CONTROL;
+  config.degree = HEADS;
+  config.dim = DIM;
+  config.cond_dim = CLASSES;
+  config.width = 8;
+  config.skip = 1;
+  bzd_flow *flow, *loaded;
+  bzd_tensors *tensors;
+  OK(bzd_flow_create(NULL, &config, &flow));
+  set_skip(flow, HEADS);
+  OK(bzd_tensors_from_flow(flow, &tensors));
+  OK(bzd_tensors_get_flow(tensors, NULL, &loaded));
+  expect_same_samples(flow, loaded);
+  bzd_flow_destroy(loaded);
+  config.skip = 0; /* told by the tensors */
+  OK(bzd_tensors_set_text(tensors, "bezdist", NULL));
+  OK(bzd_tensors_get_flow(tensors, &config, &loaded));
+  expect_same_samples(flow, loaded);
+  bzd_flow_destroy(loaded);
+  bzd_tensors_destroy(tensors);
+  bzd_flow_destroy(flow);
+
+  /* One that the text does not have, one of another shape. */
+  const int64_t shape[2] = {HEADS, 32}, turned[2] = {32, HEADS};
+  const float values[COUNT] = {0};
+  for (int text = 0; text < 2; text++) {
+    OK(bzd_flow_create(NULL, &config, &flow));
+    OK(bzd_tensors_from_flow(flow, &tensors));
+    if (!text) OK(bzd_tensors_set_text(tensors, "bezdist", NULL));
+    OK(bzd_tensors_add(tensors, "skip.weight", "f32", 2, text ? shape : turned, values));
+    FAILS(text ? BZD_E_CORRUPT : BZD_E_DIMENSION, "skip.weight", bzd_tensors_get_flow(tensors, &config, &loaded));
+    bzd_tensors_destroy(tensors);
+    bzd_flow_destroy(flow);
+  }
+}
+
 /* A plain state dict: weights alone, of doubles; scale and offset from the config; frequencies the library's own. */
 static void test_state_dict(void **state) {
   static const float scale[DIM] = {1, 2, 3, 4, 5}, offset[DIM] = {-1, 0, 1, 2, 3};
@@ -468,9 +522,9 @@ static int teardown(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_three_ways), cmocka_unit_test(test_texts),      cmocka_unit_test(test_unsupported),
-      cmocka_unit_test(test_flow),       cmocka_unit_test(test_state_dict), cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_lazy),
+      cmocka_unit_test(test_three_ways), cmocka_unit_test(test_texts), cmocka_unit_test(test_unsupported),
+      cmocka_unit_test(test_flow),       cmocka_unit_test(test_skip),  cmocka_unit_test(test_state_dict),
+      cmocka_unit_test(test_refused),    cmocka_unit_test(test_lazy),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

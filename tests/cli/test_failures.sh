@@ -24,6 +24,7 @@ fails 1 "its header says" train --data promise.idx --out z.bzd --steps 5 $small
 fails 2 "" train --data toy:moons
 fails 2 "" train --data toy:moons --out z.bzd --steps none
 fails 2 "" train --data toy:moons --out z.bzd --net mlp:9
+fails 2 "" train --data toy:moons --out z.bzd --net mlp:9x2+hop
 fails 2 "" nonsense
 [ ! -e z.bzd ]
 ls -A | grep -v '^\(good\|cut\|damaged\|foreign\|empty\)\.bzd$\|^\(labels\|promise\)\.idx$\|^\(out\|err\)\.txt$' && exit 1

@@ -127,6 +127,7 @@ static void test_stored_and_loaded(void **state) {
       .layers = 2,
       .time_features = 6,
       .width = 10,
+      .skip = 1,
       .seed = 4,
       .item = {.dim = DIM, .cond_dim = 2, .ndim = 2, .shape = {2, 2}, .scale = scale, .offset = offset}};
   bzd_flow *flow, *again = NULL;
@@ -148,9 +149,9 @@ static void test_stored_and_loaded(void **state) {
   static const struct {
     const char *key;
     int64_t value;
-  } wrong[] = {{"x.flow.dim", 5},      {"x.flow.kind", 9},         {"x.flow.degree", 2},
-               {"x.net.width", 11},    {"x.net.layers", 3},        {"x.net.time_features", 7},
-               {"x.flow.cond_dim", 0}, {"x.flow.item_shape.0", 3}, {"x.net.heads", 2}};
+  } wrong[] = {{"x.flow.dim", 5},   {"x.flow.kind", 9},         {"x.flow.degree", 2},   {"x.net.width", 11},
+               {"x.net.layers", 3}, {"x.net.time_features", 7}, {"x.flow.cond_dim", 0}, {"x.flow.item_shape.0", 3},
+               {"x.net.heads", 2},  {"x.net.skip", 2}};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
     int64_t right;
     OK(bzdi_store_get_i64(store, BZDI_META, wrong[i].key, INT64_MIN, INT64_MAX, &right));

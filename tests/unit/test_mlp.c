@@ -14,6 +14,9 @@
 
 enum { DIM = 3, COND = 2, HEADS = 2, WIDTH = 9, LAYERS = 2, FEATURES = 6, ROWS = 11 };
 
+/* Every test runs without and with a skip connection. */
+static const int32_t without = 0, with = 1;
+
 typedef struct fixture {
   bzdi_net *net;
   float *weights, *x, *t, *cond, *probe; /* probe: d loss / d out */
@@ -21,11 +24,19 @@ typedef struct fixture {
   bzdi_rows rows;
 } fixture;
 
-static void make(const bzd_context *context, fixture *f) {
-  bzdi_mlp_spec spec = {DIM, COND, HEADS, WIDTH, LAYERS, FEATURES, NULL};
+static void make(const bzd_context *context, int32_t skip, fixture *f) {
+  bzdi_mlp_spec spec = {DIM, COND, HEADS, WIDTH, LAYERS, FEATURES, NULL, skip};
   OK(bzdi_mlp_new(context, &spec, &f->net));
   f->weights = malloc((size_t)f->net->count * sizeof(float));
   f->net->kind->init(f->net, 7, f->weights);
+  if (skip) { /* it begins as none */
+    const bzdi_param *last = &f->net->param[f->net->params - 2];
+    float *values = numbers_floats(5, last[0].count + last[1].count, 0, 1);
+    assert_int_equal(last[0].count + last[1].count, HEADS * (FEATURES + 1));
+    for (int64_t i = 0; i < HEADS * (FEATURES + 1); i++) assert_true(f->weights[last->offset + i] == 0.0f);
+    memcpy(f->weights + last->offset, values, HEADS * (FEATURES + 1) * sizeof(float));
+    free(values);
+  }
   f->x = numbers_floats(1, ROWS * DIM, 0, 1);
   f->t = numbers_floats(2, ROWS, 0.5, 0.2);
   f->cond = numbers_floats(3, ROWS * COND, 0, 1);
@@ -42,7 +53,7 @@ static void clear(fixture *f) {
 /* One row through the same network, loops and double alone. */
 static void slow(const fixture *f, const double *weights, int r, double *out) {
   const bzdi_mlp *mlp = (const bzdi_mlp *)f->net;
-  double x[64], y[64];
+  double x[64], y[64], features[FEATURES];
   int n = 0, kept = !f->rows.keep || f->rows.keep[r];
   for (int j = 0; j < DIM; j++) x[n++] = (double)f->x[r * DIM + j];
   for (int j = 0; j < COND; j++) x[n++] = kept ? (double)f->cond[r * COND + j] : 0;
@@ -50,6 +61,7 @@ static void slow(const fixture *f, const double *weights, int r, double *out) {
   for (int j = 0; j < FEATURES / 2; j++) x[n++] = sin((double)(f->t[r] * mlp->frequencies[j]));
   for (int j = 0; j < FEATURES / 2; j++) x[n++] = cos((double)(f->t[r] * mlp->frequencies[j]));
   assert_int_equal(n, mlp->input);
+  memcpy(features, x + n - FEATURES, sizeof features);
   for (int l = 0; l <= LAYERS; l++) {
     const bzdi_param *w = &f->net->param[2 * l], *b = w + 1;
     for (int64_t o = 0; o < w->shape[0]; o++) {
@@ -58,6 +70,15 @@ static void slow(const fixture *f, const double *weights, int r, double *out) {
       y[o] = l < LAYERS ? sum / (1 + exp(-sum)) : sum;
     }
     memcpy(l < LAYERS ? x : out, y, (size_t)w->shape[0] * sizeof *y);
+  }
+  if (!mlp->skip) return;
+  const bzdi_param *w = &f->net->param[2 * (LAYERS + 1)], *b = w + 1;
+  assert_string_equal(w->name, "skip.weight");
+  assert_string_equal(b->name, "skip.bias");
+  for (int h = 0; h < HEADS; h++) {
+    double gain = weights[b->offset + h];
+    for (int j = 0; j < FEATURES; j++) gain += weights[w->offset + h * FEATURES + j] * features[j];
+    for (int j = 0; j < DIM; j++) out[h * DIM + j] += gain * (double)f->x[r * DIM + j];
   }
 }
 
@@ -71,9 +92,8 @@ static double slow_loss(const fixture *f, const double *weights) {
 }
 
 static void test_forward_and_infer(void **state) {
-  (void)state;
   fixture f;
-  make(NULL, &f);
+  make(NULL, *(const int32_t *)*state, &f);
   double exact[HEADS * DIM], weights[1024];
   assert_true(f.net->count <= 1024);
   for (int64_t i = 0; i < f.net->count; i++) weights[i] = (double)f.weights[i];
@@ -104,9 +124,8 @@ static void test_forward_and_infer(void **state) {
 
 /* Central differences of the slow network in double are exact to about h^2. */
 static void test_gradient(void **state) {
-  (void)state;
   fixture f;
-  make(NULL, &f);
+  make(NULL, *(const int32_t *)*state, &f);
   double weights[1024];
   float *out = malloc(ROWS * HEADS * DIM * sizeof(float)), *grad = malloc((size_t)f.net->count * sizeof(float));
   void *work = aligned_alloc(64, (f.net->kind->train_work(f.net, ROWS) + 63) / 64 * 64);
@@ -130,13 +149,12 @@ static void test_gradient(void **state) {
 }
 
 static void test_same_bits_for_any_threads(void **state) {
-  (void)state;
   float *first = NULL;
   static const int32_t threads[] = {1, 2, 3, 8};
   for (int i = 0; i < 4; i++) {
     bzd_context *context = models_context(NULL, threads[i]);
     fixture f;
-    make(context, &f);
+    make(context, *(const int32_t *)*state, &f);
     float *out = malloc(ROWS * HEADS * DIM * sizeof(float)), *grad = malloc((size_t)f.net->count * sizeof(float));
     void *work = aligned_alloc(64, (f.net->kind->train_work(f.net, ROWS) + 63) / 64 * 64);
     f.net->kind->forward(f.net, f.weights, &f.rows, out, work);
@@ -154,9 +172,8 @@ static void test_same_bits_for_any_threads(void **state) {
 }
 
 static void test_heads_copied(void **state) {
-  (void)state;
   fixture f;
-  make(NULL, &f);
+  make(NULL, *(const int32_t *)*state, &f);
   bzdi_net *wide;
   OK(bzdi_mlp_with_heads(f.net, 3, &wide));
   float *weights = malloc((size_t)wide->count * sizeof(float)), out[ROWS * HEADS * DIM], many[ROWS * 3 * DIM];
@@ -176,7 +193,7 @@ static void test_heads_copied(void **state) {
 static void test_initial_weights(void **state) {
   (void)state;
   bzdi_net *net;
-  bzdi_mlp_spec spec = {8, 0, 1, 100, 1, 8, NULL};
+  bzdi_mlp_spec spec = {8, 0, 1, 100, 1, 8, NULL, 0};
   OK(bzdi_mlp_new(NULL, &spec, &net));
   float *weights = malloc((size_t)net->count * sizeof(float));
   net->kind->init(net, 0, weights);
@@ -197,8 +214,12 @@ static void test_initial_weights(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_forward_and_infer), cmocka_unit_test(test_gradient),
-                                     cmocka_unit_test(test_same_bits_for_any_threads),
-                                     cmocka_unit_test(test_heads_copied), cmocka_unit_test(test_initial_weights)};
+#define BOTH(test)                                                                                                     \
+  {#test, test, NULL, NULL, (void *)(uintptr_t)&without}, {                                                            \
+#test " with a skip connection", test, NULL, NULL, (void *)(uintptr_t)&with                                        \
+  }
+  const struct CMUnitTest tests[] = {BOTH(test_forward_and_infer), BOTH(test_gradient),
+                                     BOTH(test_same_bits_for_any_threads), BOTH(test_heads_copied),
+                                     cmocka_unit_test(test_initial_weights)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

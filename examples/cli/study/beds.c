@@ -12,15 +12,15 @@
 
 #define NOISE NULL, false, false
 const struct bed beds[] = {
-    {"8gaussians", "toy:8gaussians", NOISE, 65536, 0, 128, 3, 16000, 16000, 65536, 4096, 4, 5, true},
-    {"moons-8gaussians", "toy:8gaussians", "toy:moons", false, false, 65536, 0, 128, 3, 16000, 16000, 65536, 4096, 4, 5,
-     true},
-    {"checkerboard", "toy:checkerboard", NOISE, 65536, 0, 128, 3, 16000, 16000, 65536, 4096, 4, 5, true},
-    {"moons+8gaussians", "toy:8gaussians", "toy:moons", false, true, 65536, 0, 128, 3, 16000, 16000, 65536, 4096, 1, 5,
-     false},
-    {"digits", "digits", NOISE, 0, 0, 256, 3, 12000, 8000, 32768, 4096, 4, 3, true},
-    {"fashion14", FASHION, NULL, true, false, 0, 10000, 512, 3, 12000, 8000, 32768, 4096, 3, 3, false},
-    {"fashion28", FASHION, NOISE, 0, 10000, 384, 3, 12000, 8000, 32768, 4096, 3, 3, false},
+    {"8gaussians", "toy:8gaussians", NOISE, 65536, 0, 128, 3, false, 16000, 16000, 65536, 4096, 4, 5, true},
+    {"moons-8gaussians", "toy:8gaussians", "toy:moons", false, false, 65536, 0, 128, 3, false, 16000, 16000, 65536,
+     4096, 4, 5, true},
+    {"checkerboard", "toy:checkerboard", NOISE, 65536, 0, 128, 3, false, 16000, 16000, 65536, 4096, 4, 5, true},
+    {"moons+8gaussians", "toy:8gaussians", "toy:moons", false, true, 65536, 0, 128, 3, false, 16000, 16000, 65536, 4096,
+     1, 5, false},
+    {"digits", "digits", NOISE, 0, 0, 256, 3, false, 12000, 8000, 32768, 4096, 4, 3, true},
+    {"fashion14", FASHION, NULL, true, false, 0, 10000, 256, 3, true, 12000, 8000, 32768, 4096, 3, 3, false},
+    {"fashion28", FASHION, NOISE, 0, 10000, 384, 3, true, 12000, 8000, 32768, 4096, 3, 3, false},
 };
 const int bed_count = sizeof beds / sizeof beds[0];
 

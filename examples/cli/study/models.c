@@ -31,6 +31,7 @@ static uint64_t start_hash(const struct piece *piece) {
   hash = mix(hash, "held", (double)bed->held, 0);
   hash = mix(hash, "width", (double)bed->width, 0);
   hash = mix(hash, "layers", (double)bed->layers, 0);
+  hash = mix(hash, "skip", bed->skip, 0);
   hash = mix(hash, "shrink", bed->shrink, 0);
   return mix(hash, "seed", (double)piece->seed, 0);
 }
@@ -232,6 +233,7 @@ static bzd_flow *train_teacher(struct piece *piece, const struct model *model) {
   shape.dim = piece->set.dim;
   shape.width = piece->bed->width;
   shape.layers = piece->bed->layers;
+  shape.skip = piece->bed->skip;
   shape.seed = model->recipe.training.seed;
   shape.item_ndim = piece->set.ndim;
   memcpy(shape.item_shape, piece->set.shape, sizeof shape.item_shape);

@@ -17,6 +17,7 @@ struct bed {
   int64_t held; /* of images: rows kept back for scoring, 0 = scored against all that is learned */
   int64_t width;
   int32_t layers;
+  bool skip; /* samples of more numbers than half the width */
   int64_t teacher_steps, student_steps, paths;
   int64_t samples; /* scored */
   int rounds, seeds;

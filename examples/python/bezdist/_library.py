@@ -120,9 +120,9 @@ EnsembleInfo = _record("ensemble_info", "combine:i rule:i nfe:i count:q dim:q co
 _FitterConfig = _record("fitter_config", "degree:i nodes:i reserved:i times:p weights:p ridge:d")
 FitterInfo = _record("fitter_info", "degree:i nodes:i in_double:i norm:d condition:d")
 _FlowConfig = _record("flow_config", "kind:i degree:i layers:i dim:q cond_dim:q width:q time_features:i item_ndim:i "
-                      "item_shape:4q seed:Q scale:p offset:p")
+                      "item_shape:4q seed:Q scale:p offset:p skip:i reserved:i")
 FlowInfo = _record("flow_info", "kind:i degree:i layers:i width:q parameters:q packed_bytes:q time_features:i "
-                   "has_affine:i dim:q cond_dim:q item_ndim:i generation:i item_shape:4q")
+                   "has_affine:i dim:q cond_dim:q item_ndim:i generation:i item_shape:4q skip:i reserved:i")
 _SampleConfig = _record("sample_config", "solver:i steps:i grid_count:i grid:p t0:d t1:d rtol:d atol:d max_steps:q "
                         "guidance:d seed:Q first_index:q units:i reserved:i renoise:d progress:p progress_user:p")
 SampleResult = _record("sample_result", "solver:i nfe_mean:d nfe_max:q rejected:q seconds:d")

@@ -59,6 +59,7 @@ static void flow(input *in) {
   fill(in);
   c.scale = array(in, floats, c.dim);
   c.offset = array(in, floats, c.dim);
+  c.skip = (int32_t)from_0(in, 2);
   bzd_status status = bzd_flow_create(fuzz_context(), &c, &flow);
   CREATED(status, flow);
   if (flow) {

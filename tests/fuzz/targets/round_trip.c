@@ -229,6 +229,7 @@ static void flows(input *in, uint8_t choice) {
   config.layers = 1 + input_u8(in) % 2;
   config.width = 1 + input_u8(in) % 6;
   config.time_features = 2 + 2 * (input_u8(in) % 2);
+  config.skip = input_u8(in) % 2;
   OK(bzd_flow_create(fuzz_context(), &config, &flow));
   OK(bzd_flow_get_info(flow, &info));
   input_bytes(in, values, (size_t)info.parameters * sizeof *values);

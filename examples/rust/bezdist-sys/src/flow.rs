@@ -25,6 +25,8 @@ pub struct bzd_flow_config {
     pub seed: u64,
     pub scale: *const f32,
     pub offset: *const f32,
+    pub skip: i32,
+    pub reserved: i32,
 }
 
 extern "C" {
@@ -69,6 +71,8 @@ pub struct bzd_flow_info {
     pub item_ndim: i32,
     pub generation: i32,
     pub item_shape: [i64; 4],
+    pub skip: i32,
+    pub reserved: i32,
 }
 
 extern "C" {

@@ -55,6 +55,8 @@ config! {
         time_features: i32,
         /// Of the initial weights.
         seed: u64,
+        /// Whether the network has a learned multiple of its input in its output.
+        skip: bool,
     } with {
         /// Shape of an item, such as `[1, 28, 28]`. Empty: `[dim]`.
         item_shape: Vec<i64>,
@@ -113,6 +115,8 @@ facts! {
         generation: i32,
         /// Shape of an item.
         item_shape: [i64; 4],
+        /// Whether the network has a skip connection.
+        skip: bool,
     }
 }
 
