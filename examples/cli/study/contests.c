@@ -73,7 +73,7 @@ static void defaults(struct report *report, const struct contest *contest, const
   const char *sampling = NULL;
   struct spread above = best_of(report, contest, own, spread.n, &best, &sampling);
   double least = spread.mean - above.mean, error = above.deviation / sqrt(spread.n);
-  char what[160], text[256];
+  char what[160], text[256], few[96];
   if (contest->same_round)
     snprintf(what, sizeof what, "e. %s, %s, of %d, at %s NFE", own->method, own->variant, own->round,
              contest->sampling);
@@ -81,7 +81,11 @@ static void defaults(struct report *report, const struct contest *contest, const
     snprintf(what, sizeof what, "e. %s, %s, at %s NFE", own->method, own->variant, contest->sampling);
   snprintf(text, sizeof text, "%.4f; best %.4f (%s, %s, %s); ratio %.3f, paired difference %.4f +- %.4f", spread.mean,
            least, best.method, best.variant, sampling, spread.mean / least, above.mean, error);
-  report_claim(report, what, text,
+  if (above.mean <= 0)
+    snprintf(few, sizeof few, "%.4f", spread.mean);
+  else
+    snprintf(few, sizeof few, "%.2f of %s, %s, %s", spread.mean / least, best.method, best.variant, sampling);
+  report_claim(report, own->data, what, text, few,
                above.mean <= 0               ? "holds: best"
                : spread.mean <= 1.05 * least ? "holds: within 5 %"
                : spread.n < 2                ? "open: one seed has no spread"
@@ -98,11 +102,12 @@ static void specialists(struct report *report, const char *data) {
     struct spread difference = spread_of_difference(&report->rows, &key, "4", &student, "4", SW2);
     if (!merged || difference.n == 0 || strcmp(key.variant, "merged field") == 0) continue;
     double other = spread_of(&report->rows, &key, "4", SW2).mean, own = other - difference.mean;
-    char what[160], text[160];
+    char what[160], text[160], ratio[16];
     snprintf(what, sizeof what, "d. four specialists of %s, %s, over the generalist's student, 4 NFE: at most 1.10",
              key.method, key.variant);
     snprintf(text, sizeof text, "%.4f / %.4f = %.2f", other, own, other / own);
-    report_claim(report, what, text, other <= 1.1 * own ? "holds" : "**fails**");
+    snprintf(ratio, sizeof ratio, "%.2f", other / own);
+    report_claim(report, data, what, text, ratio, other <= 1.1 * own ? "holds" : "**fails**");
   }
 }
 
@@ -113,11 +118,12 @@ static void equal_cost(struct report *report, const char *data) {
     struct spread difference = spread_of_difference(&report->rows, &many, "4", &one, "4", SW2);
     if (difference.n == 0) continue;
     double error = difference.deviation / sqrt(difference.n);
-    char what[160], text[160];
+    char what[160], text[160], ratio[16];
     snprintf(what, sizeof what, "d. student of %d teachers against that of one trained %d times as long, 4 NFE", count,
              count);
     snprintf(text, sizeof text, "%.4f, %.4f; paired difference %.4f +- %.4f", a.mean, b.mean, difference.mean, error);
-    report_claim(report, what, text,
+    snprintf(ratio, sizeof ratio, "%.2f", a.mean / b.mean);
+    report_claim(report, data, what, text, ratio,
                  difference.n < 2                 ? "open: one seed has no spread"
                  : fabs(difference.mean) <= error ? "not to be told apart"
                  : difference.mean < 0            ? "the ensemble wins"

@@ -43,9 +43,18 @@ void report_row(struct report *report, bool first, int count, const char *const 
 
 void report_end_table(struct report *report) { text_add(&report->html, "</table>\n"); }
 
-void report_claim(struct report *report, const char *what, const char *figures, const char *verdict) {
+void report_claim(struct report *report, const char *data, const char *what, const char *figures,
+                  const char *short_figures, const char *verdict) {
   const char *cells[] = {what, figures, verdict};
   report_row(report, false, 3, cells);
+  if (!*verdict) return;
+  report->verdicts = realloc(report->verdicts, (report->verdict_count + 1) * sizeof *report->verdicts);
+  if (!report->verdicts) die("no memory for a table of claims");
+  struct verdict *v = &report->verdicts[report->verdict_count++];
+  snprintf(v->what, sizeof v->what, "%s", what);
+  snprintf(v->short_figures, sizeof v->short_figures, "%s", short_figures);
+  snprintf(v->verdict, sizeof v->verdict, "%s", verdict);
+  v->data = data;
 }
 
 void report_plot(struct report *report, const char *name, struct text *svg) {
@@ -133,7 +142,7 @@ void spread_text(struct spread spread, char *out, size_t size) {
 /* ---- The tables ---------------------------------------------------------------------------------------------------
  */
 
-enum { MOST_SAMPLINGS = 16, MOST_CELLS = 3 + MOST_SAMPLINGS + COLUMNS };
+enum { MOST_CELLS = 3 + MOST_SAMPLINGS + COLUMNS };
 
 struct cells {
   int n;
@@ -147,8 +156,7 @@ static void cell(struct cells *cells, const char *text) {
   cells->n++;
 }
 
-/* The samplings of a bed, in order of appearance. */
-static int samplings_of(const struct rows *rows, const char *data, const char *names[MOST_SAMPLINGS]) {
+int samplings_of(const struct rows *rows, const char *data, const char *names[MOST_SAMPLINGS]) {
   int n = 0;
   for (size_t i = 0; i < rows->n && n < MOST_SAMPLINGS; i++) {
     bool known = strcmp(rows->row[i].data, data) != 0 || strcmp(rows->row[i].sampling, "-") == 0;
@@ -158,7 +166,7 @@ static int samplings_of(const struct rows *rows, const char *data, const char *n
   return n;
 }
 
-static bool has_column(const struct rows *rows, const char *data, int column) {
+bool has_column(const struct rows *rows, const char *data, int column) {
   for (size_t i = 0; i < rows->n; i++)
     if (strcmp(rows->row[i].data, data) == 0 && isfinite(rows->row[i].value[column])) return true;
   return false;
@@ -266,12 +274,15 @@ static void plot(struct report *report, const char *data, const char *sampling, 
   report_plot(report, name, &svg);
 }
 
-static int seeds_of(const struct rows *rows, const char *data) {
-  uint64_t most = 0;
-  bool any = false;
-  for (size_t i = 0; i < rows->n; i++)
-    if (strcmp(rows->row[i].data, data) == 0) any = true, most = rows->row[i].seed > most ? rows->row[i].seed : most;
-  return any ? (int)most + 1 : 0;
+int seeds_of(const struct rows *rows, const char *data) {
+  int count = 0;
+  for (size_t i = 0; i < rows->n; i++) {
+    bool fresh = strcmp(rows->row[i].data, data) == 0;
+    for (size_t j = 0; fresh && j < i; j++)
+      fresh = strcmp(rows->row[j].data, data) != 0 || rows->row[j].seed != rows->row[i].seed;
+    count += fresh;
+  }
+  return count;
 }
 
 static void bed_report(struct report *report, const struct bed *bed) {
@@ -283,11 +294,13 @@ static void bed_report(struct report *report, const struct bed *bed) {
   snprintf(text, sizeof text, "; all of it times %g (--scale)", report->scale);
   report_heading(report, bed->name);
   report_text(report,
-              "Seeds: %d. MLP of %d x %lld, batch 256; teachers of %lld steps, students of %lld on %lld paths; %lld "
+              "Seeds: %d. MLP of %d x %lld%s, batch 256; teachers of %lld steps, students of %lld on %lld paths; %lld "
               "samples scored%s.",
               seeds_of(&report->rows, bed->name), (int)bed->layers, (long long)bed->width,
-              (long long)bed->teacher_steps, (long long)bed->student_steps, (long long)bed->paths,
-              (long long)bed->samples, report->scale == 1 ? "" : text);
+              bed->skip ? " with a skip connection" : "", (long long)bed->teacher_steps, (long long)bed->student_steps,
+              (long long)bed->paths, (long long)bed->samples, report->scale == 1 ? "" : text);
+  report_short(report, bed->name, SW2);
+  if (has_column(&report->rows, bed->name, KEPT)) report_short(report, bed->name, KEPT);
   if (accumulation) {
     report_claims(report, bed->name);
     static const char *const at[] = {"4", "ode"};
@@ -319,8 +332,6 @@ void study_report(const struct study *study, const char *out, double scale) {
     for (size_t i = 0; i < found.gl_pathc; i++) rows_read(&report.rows, found.gl_pathv[i]);
   globfree(&found);
   if (report.rows.n == 0) die("%s: no rows of %s", out, study->name);
-  text_add(&report.md, "# %s: %s\n\nMade by `bezdist study %s`; mean +- standard deviation over seeds.\n", study->name,
-           study->what, study->name);
   text_add(&report.html,
            "<!DOCTYPE html><meta charset=\"utf-8\"><title>bezdist study %s</title>"
            "<style>body{font:14px/1.5 sans-serif;max-width:1200px;margin:2em auto;padding:0 1em}"
@@ -330,6 +341,14 @@ void study_report(const struct study *study, const char *out, double scale) {
            study->name, study->name, study->what);
   for (int b = 0; b < bed_count; b++)
     if (seeds_of(&report.rows, beds[b].name) > 0) bed_report(&report, &beds[b]);
+  struct text beds_md = report.md; /* they say what stands in the table of claims before them */
+  report.md = (struct text){0};
+  text_add(&report.md, "# %s: %s\n\nMade by `bezdist study %s`; mean +- standard deviation over seeds.\n", study->name,
+           study->what, study->name);
+  report_verdicts(&report);
+  text_add(&report.md, "%s", beds_md.data);
+  free(beds_md.data);
+  free(report.verdicts);
   snprintf(path, sizeof path, "%s/%s.md", out, study->name);
   write_atomic(path, report.md.data, report.md.size);
   snprintf(path, sizeof path, "%s/%s.html", out, study->name);

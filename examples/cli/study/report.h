@@ -6,8 +6,16 @@
 #include "page.h"
 #include "study.h"
 
+/* A claim held against the rows of one bed. */
+struct verdict {
+  char what[160], short_figures[96], verdict[64];
+  const char *data;
+};
+
 struct report {
   struct text md, html;
+  struct verdict *verdicts;
+  size_t verdict_count;
   const struct study *study;
   const char *out;
   double scale; /* of the budgets, see the command */
@@ -19,8 +27,9 @@ void report_heading(struct report *report, const char *text);
 void report_text(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void report_row(struct report *report, bool first, int count, const char *const *cells);
 void report_end_table(struct report *report);
-/* A row of a table of claims. */
-void report_claim(struct report *report, const char *what, const char *figures, const char *verdict);
+/* A row of a bed's table of claims, and, but for those without a verdict, a cell of the table of all beds. */
+void report_claim(struct report *report, const char *data, const char *what, const char *figures,
+                  const char *short_figures, const char *verdict);
 /* An SVG into the page and as OUT/NAME.svg beside the Markdown; takes svg. */
 void report_plot(struct report *report, const char *name, struct text *svg);
 
@@ -42,6 +51,11 @@ struct spread spread_of_difference(const struct rows *rows, const struct key *a,
                                    const struct key *b, const char *b_sampling, int column);
 /* The i-th different (method, variant, round) of a bed, *at to begin with 0; false when there are no more. */
 bool next_key(const struct rows *rows, const char *data, size_t *at, struct key *key);
+/* The seeds that a bed has rows of, counted. */
+int seeds_of(const struct rows *rows, const char *data);
+/* The samplings of a bed, in order of appearance; their number. */
+enum { MOST_SAMPLINGS = 16 };
+int samplings_of(const struct rows *rows, const char *data, const char *names[MOST_SAMPLINGS]);
 /* "0.0634 +- 0.0034" with digits significant by the mean; "" without rows. */
 void spread_text(struct spread spread, char *out, size_t size);
 
@@ -49,5 +63,11 @@ void spread_text(struct spread spread, char *out, size_t size);
  * bed, nothing where the study has no say. */
 void report_claims(struct report *report, const char *data);
 void report_contests(struct report *report, const char *data);
+
+/* What docs/results.md shows of a study (summary.c), between marks that docs/results/fill.sh looks for: all claims of
+ * all beds, and one measure of a bed. */
+void report_verdicts(struct report *report);
+void report_short(struct report *report, const char *data, int column);
+bool has_column(const struct rows *rows, const char *data, int column);
 
 #endif
