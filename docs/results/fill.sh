@@ -6,6 +6,7 @@ set -eu
 bezdist=${1:-build/release/bin/bezdist}
 case $bezdist in */*) bezdist=$(cd "$(dirname "$bezdist")" && pwd)/$(basename "$bezdist") ;; esac
 cd "$(dirname "$0")"
+trap 'rm -f results.part' EXIT
 for study in $(ls ./*.csv | sed 's|^\./||; s|-.*||' | sort -u); do
   "$bezdist" study "$study" --report --quiet --out . >/dev/null
   rm "$study.html"
@@ -25,7 +26,9 @@ awk '
     }
     close(file)
     if (!found) { print FILENAME ": no " mark " in " file >"/dev/stderr"; exit 1 }
-    while ((getline line) > 0) if (line == "<!-- end -->") break
+    do
+      if ((getline line) <= 0) { print FILENAME ": no end of " mark >"/dev/stderr"; exit 1 }
+    while (line != "<!-- end -->")
     print "<!-- end -->"
     next
   }

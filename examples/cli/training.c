@@ -41,7 +41,9 @@ static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "Training:", 50},
     {"out", KEY_OUT, "M.bzd", 0, "File of the model and of the trainer's state", 50},
     {"net", KEY_NET, "mlp:WxL[+skip]", 0,
-     "Width and number of hidden layers (default mlp:256x3); +skip for samples of more numbers than half the width",
+     "Width and number of hidden layers (default mlp:256x3); +skip: a learned multiple of the input in the output, for "
+     "samples of more "
+     "numbers than half the width",
      50},
     {"steps", KEY_STEPS, "N", 0, "Length of the schedule (default 10000)", 50},
     {"batch", KEY_BATCH, "N", 0, "Rows of a step (default 256)", 50},

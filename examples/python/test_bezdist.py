@@ -470,6 +470,7 @@ class TestFlow(Case):
         flow = small(6, scale=[2] * 6, offset=[1] * 6, item_shape=(1, 2, 3))
         self.assertEqual([_flat(part) for part in flow.affine], [[2] * 6, [1] * 6])
         self.assertEqual(flow.info.item, (1, 2, 3))
+        self.assertEqual([flow.info.skip, small(6, skip=1).info.skip], [0, 1])
         model = flow.sample(1)
         self.near(flow.sample(1, units=bezdist.UNITS_DATA), [2 * v + 1 for v in _flat(model)])
 

@@ -14,7 +14,8 @@ extern "C" {
 /* Each sample follows one teacher, drawn with the weights: any teachers. */
 #define BZD_COMBINE_MIXTURE 2
 /* Each sample takes the teacher's trajectory whose squared distances to the others, each times the other's weight, add
- * up to the least (the medoid): any teachers; paths only. */
+ * up to the least (the medoid); of several as near, as two of one weight are, one drawn as in a MIXTURE: any teachers;
+ * paths only. */
 #define BZD_COMBINE_SELECT 3
 /* Mean of the teachers' trajectories, ends included: shrinks the variance of the target wherever teachers differ; for
  * comparison; paths only. */
@@ -28,7 +29,7 @@ extern "C" {
 #define BZD_RULE_FIXED 2
 /* Per row softmax(-|v_m - c|^2 / (2 T^2 dim)), c the leave-one-out mean; velocities only. */
 #define BZD_RULE_CONSENSUS 3
-/* Per row the one velocity nearest to the others; velocities only. */
+/* Per row the one velocity nearest to the others, the mean of several as near, as two always are; velocities only. */
 #define BZD_RULE_MEDOID 4
 /* 1 / (mean square error on validation's paths - the least of all teachers' + the standard error of such a difference),
  * on common rows. */

@@ -36,6 +36,7 @@ static bzd_status read_config(const bzd_flow_config *config, bzd_flow_config *c,
   BZDI_TRY(bzdi_check_ptr(NAME, config));
   *c = defaults;
   BZDI_TRY(bzdi_config_read(NAME, config, c, sizeof *c, FIRST_FLOW_CONFIG));
+  BZDI_TRY(bzdi_check_i64(NAME, "reserved", c->reserved, 0, 0));
   BZDI_TRY(bzdi_check_i64(NAME, "dim", c->dim, 1, BZDI_MAX_DIM));
   BZDI_TRY(bzdi_check_i64(NAME, "cond_dim", c->cond_dim, 0, BZDI_MAX_DIM));
   *item = (bzdi_item){.dim = c->dim, .cond_dim = c->cond_dim};

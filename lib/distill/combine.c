@@ -80,9 +80,9 @@ static void consensus(const bzd_ensemble *ensemble, int64_t n, int64_t row, int6
   for (int64_t m = 0; m < count; m++) weight[m] /= sum;
 }
 
-/* All weight on the member nearest to the others; the first of several. */
+/* All weight on the member nearest to the others, shared by several that are as near: two always are. */
 static void medoid(const bzd_ensemble *ensemble, int64_t n, int64_t row, int64_t dim, const float *v, double *weight) {
-  int64_t count = ensemble->count, best = 0;
+  int64_t count = ensemble->count, nearest = 0;
   double least = INFINITY;
   for (int64_t a = 0; a < count; a++) {
     double sum = 0;
@@ -91,9 +91,11 @@ static void medoid(const bzd_ensemble *ensemble, int64_t n, int64_t row, int64_t
         double apart = (double)v[(a * n + row) * dim + j] - (double)v[(b * n + row) * dim + j];
         sum += apart * apart;
       }
-    if (sum < least) least = sum, best = a;
+    if (sum < least) least = sum, nearest = 0;
+    nearest += sum == least;
+    weight[a] = sum;
   }
-  for (int64_t m = 0; m < count; m++) weight[m] = m == best;
+  for (int64_t m = 0; m < count; m++) weight[m] = weight[m] == least ? 1 / (double)nearest : 0;
 }
 
 void bzdi_combine_weights(const bzd_ensemble *ensemble, double t, double *weight) {

@@ -149,24 +149,30 @@ static bzd_status integrate(const self *s, int64_t member, const bzdi_solve *sol
   return bzdi_fail(status, "sample %lld: %s", (long long)w->index[row], text + rest);
 }
 
-/* The medoid trajectory of each row: the one nearest to the others, weighted. */
+/* The medoid trajectory of each row: the one nearest to the others, weighted. Of several that are as near, which two of
+ * one weight always are, the sample's own draw takes one. */
 static void select_member(const self *s, const work *w) {
   int64_t dim = s->source.item.dim, block = w->rows * dim, count = s->members;
   for (int64_t r = 0; r < w->rows; r++) {
-    int64_t best = 0;
-    double least = INFINITY;
+    double apart[BZDI_MOST_TEACHERS], least = INFINITY;
     for (int64_t a = 0; a < count; a++) {
-      double sum = 0;
+      apart[a] = s->ensemble->weight[a] > 0 ? 0 : INFINITY;
       for (int64_t b = 0; b < count; b++)
         for (int64_t k = 0; a != b && k < s->states; k++) {
           const float *p = w->members + (a * s->states + k) * block + r * dim,
                       *q = w->members + (b * s->states + k) * block + r * dim;
           double part = 0;
           for (int64_t j = 0; j < dim; j++) part += ((double)p[j] - (double)q[j]) * ((double)p[j] - (double)q[j]);
-          sum += s->ensemble->weight[b] * part;
+          apart[a] += s->ensemble->weight[b] * part;
         }
-      if (s->ensemble->weight[a] > 0 && sum < least) least = sum, best = a;
+      least = fmin(least, apart[a]);
     }
+    int64_t nearest = 0, best = 0;
+    for (int64_t a = 0; a < count; a++) nearest += apart[a] == least;
+    double u = bzdi_rng_unit(s->ensemble->seed, BZD_STREAM_MEMBER, (uint64_t)w->index[r]);
+    int64_t left = (int64_t)(u * (double)nearest);
+    for (int64_t a = 0; a < count; a++)
+      if (apart[a] == least && left-- == 0) best = a;
     for (int64_t k = 0; k < s->states; k++)
       memcpy(w->states + k * block + r * dim, w->members + (best * s->states + k) * block + r * dim,
              (size_t)dim * sizeof(float));

@@ -216,7 +216,7 @@ static bzd_status describe(const bzdi_tensors *tensors, const bzdi_flow_spec *gi
   return bzdi_store_add(store, "frequencies", BZDI_ROLE_BUFFER, BZDI_DTYPE_F32, 1, &count, frequencies);
 }
 
-/* A layer or connection that the description does not count would be left out without a word. */
+/* A layer that the description does not count would be left out without a word. */
 static bzd_status check_layers(const bzdi_tensors *tensors, const bzdi_store *store) {
   int64_t layers;
   char name[40];
@@ -227,13 +227,11 @@ static bzd_status check_layers(const bzdi_tensors *tensors, const bzdi_store *st
       if (find(tensors, name))
         return bzdi_fail(BZD_E_CORRUPT, "tensor %s is there, the last layer is %lld", name, (long long)layers);
     }
+  static const char *const pairs[][2] = {{"scale", "offset"}, {"skip.weight", "skip.bias"}};
   for (int k = 0; k < 2; k++)
-    if (find(tensors, k ? "skip.bias" : "skip.weight") && !bzdi_store_has(store, BZDI_META, "net.skip"))
-      return bzdi_fail(BZD_E_CORRUPT, "tensor skip.%s is there, the network has no skip connection",
-                       k ? "bias" : "weight");
-  if (!find(tensors, "scale") != !find(tensors, "offset"))
-    return bzdi_fail(BZD_E_CORRUPT, "scale and offset go together, %s is missing",
-                     find(tensors, "scale") ? "offset" : "scale");
+    if (!find(tensors, pairs[k][0]) != !find(tensors, pairs[k][1]))
+      return bzdi_fail(BZD_E_CORRUPT, "%s and %s go together, %s is missing", pairs[k][0], pairs[k][1],
+                       pairs[k][find(tensors, pairs[k][0]) != NULL]);
   return BZD_OK;
 }
 

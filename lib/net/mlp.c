@@ -291,14 +291,16 @@ static size_t weight_bytes(const bzdi_mlp *mlp, int precision, int32_t l) {
 }
 
 /* Then the skip connection's weight and bias as they are in the weights. */
-static size_t skip_floats(const bzdi_mlp *mlp) { return (size_t)(skip_param(mlp)[0].count + skip_param(mlp)[1].count); }
+static size_t skip_count(const bzdi_mlp *mlp) { return (size_t)(skip_param(mlp)[0].count + skip_param(mlp)[1].count); }
+static size_t skip_bytes(const bzdi_mlp *mlp) {
+  return mlp->skip ? (skip_count(mlp) * sizeof(float) + 63) / 64 * 64 : 0;
+}
 
 static size_t packed_bytes(const bzdi_net *net, int precision) {
   const bzdi_mlp *mlp = (const bzdi_mlp *)net;
   size_t total = 0;
   for (int32_t l = 0; l <= mlp->layers; l++) total += weight_bytes(mlp, precision, l) + bias_bytes(mlp, l);
-  if (mlp->skip) total += skip_floats(mlp) * sizeof(float);
-  return total;
+  return total + skip_bytes(mlp);
 }
 
 static void pack(const bzdi_net *net, int precision, const float *weights, void *packed) {
@@ -310,7 +312,7 @@ static void pack(const bzdi_net *net, int precision, const float *weights, void 
     memcpy(out, bias(mlp, weights, l), (size_t)layer_out(mlp, l) * sizeof(float));
     out += bias_bytes(mlp, l);
   }
-  if (mlp->skip) memcpy(out, weights + skip_param(mlp)->offset, skip_floats(mlp) * sizeof(float));
+  if (mlp->skip) memcpy(out, weights + skip_param(mlp)->offset, skip_count(mlp) * sizeof(float));
 }
 
 /* The embedded input, two layers in turn, and what the products need. Rows of activations whole 4 KiB apart would fall
@@ -405,7 +407,10 @@ bzd_status bzdi_mlp_load(const bzd_context *context, const bzdi_store *store, co
   if (features % 2) return bzdi_fail(BZD_E_CORRUPT, "net.time_features is %lld, expected even", (long long)features);
   char name[128];
   snprintf(name, sizeof name, "%snet.skip", prefix); /* only there where there is one */
-  if (bzdi_store_has(store, BZDI_META, name)) BZDI_TRY(get_i64(store, prefix, "skip", 0, 1, &skip));
+  if (bzdi_store_has(store, BZDI_META, name)) BZDI_TRY(get_i64(store, prefix, "skip", 1, 1, &skip));
+  snprintf(name, sizeof name, "%sskip.weight", prefix);
+  if (!skip && bzdi_store_find(store, name, BZDI_ROLE_PARAMETER) >= 0)
+    return bzdi_fail(BZD_E_CORRUPT, "%s is there, net.skip is not", name);
   /* A tensor of the promised size must be there before memory is taken by what the metadata say. */
   snprintf(name, sizeof name, "%slayers.0.weight", prefix);
   first = bzdi_store_find(store, name, BZDI_ROLE_PARAMETER);

@@ -38,6 +38,7 @@ static void test_flow_create(void) {
   FIELD(offset, ones);
   FIELD(skip, 2);
   FIELD(skip, -1);
+  FIELD(reserved, 1);
 #undef FIELD
 #undef CREATE
   bzd_flow_config c = good_flow();

@@ -341,6 +341,7 @@ static void test_bombs(void **state) {
                                        "flow.dim",  "flow.degree", "net.cond_dim", "flow.cond_dim"};
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
       claim(&j, KIND_FLOW, 1, &(const number){keys[k], UINT64_C(1) << shift});
+    claim(&j, KIND_CONDITIONAL, 1, &(const number){"net.skip", UINT64_C(1) << shift});
   }
   static const number wide[] = {{"flow.dim", 1 << 20},
                                 {"net.dim", 1 << 20},

@@ -344,6 +344,37 @@ static void test_rules(void **state) {
     for (int i = 0; i < N; i++) assert_true(fabsf(paths[(2 * i + 1) * DIM] - paths[2 * i * DIM] - gone) < 1e-5f);
     bzd_source_destroy(source);
   }
+  /* Identical teachers, combined in any other way: that teacher's paths (limit 9; the mean's to rounding). */
+  float alone[N * 2 * DIM], paths[N * 2 * DIM];
+  bzd_ensemble_source_config spec = source_config();
+  OK(bzd_ensemble_config_init(&config, sizeof config));
+  bzd_source *source = source_of(single(callback(DIM, constant, &speed[1])), 1, &spec);
+  OK(bzd_source_get_paths(source, 0, N, alone, NULL, NULL));
+  bzd_source_destroy(source);
+  for (int32_t combine = BZD_COMBINE_MIXTURE; combine <= BZD_COMBINE_ENDPOINT; combine++) {
+    config.combine = combine;
+    OK(bzd_ensemble_create(NULL, &config, 3, same, &ensemble));
+    source = source_of(ensemble, 1, &spec);
+    OK(bzd_source_get_paths(source, 0, N, paths, NULL, NULL));
+    for (int i = 0; i < N * 2 * DIM; i++)
+      assert_true(combine == BZD_COMBINE_ENDPOINT ? fabsf(paths[i] - alone[i]) < 1e-6f : paths[i] == alone[i]);
+    bzd_source_destroy(source);
+  }
+  /* Two of one weight are as near to each other: each sample follows either, about as many each. */
+  enum { MANY = 400 };
+  static float ends[MANY * 2 * DIM];
+  int64_t second = 0;
+  config.combine = BZD_COMBINE_SELECT;
+  OK(bzd_ensemble_create(NULL, &config, 2, teachers + 1, &ensemble));
+  source = source_of(ensemble, 1, &spec);
+  OK(bzd_source_get_paths(source, 0, MANY, ends, NULL, NULL));
+  for (int i = 0; i < MANY; i++) {
+    float gone = ends[(2 * i + 1) * DIM] - ends[2 * i * DIM];
+    assert_true(fabsf(gone - speed[1]) < 1e-5f || fabsf(gone - speed[2]) < 1e-5f);
+    second += gone > 2;
+  }
+  assert_in_range(second, MANY / 2 - 40, MANY / 2 + 40); /* four standard deviations */
+  bzd_source_destroy(source);
   for (int m = 0; m < 3; m++) bzd_flow_destroy(flow[m]);
   /* Paths that are not whole teach no weights. */
   bzd_flow *teacher = callback(DIM, spiral, NULL);

@@ -27,6 +27,12 @@ $bezdist distill --teacher t1.bzd --out bend.bzd --steps 10 --pool 200 $small >/
 same "$(content_id bend.bzd)" "$(content_id bend0.75.bzd)" "distill and distill --bend 0.75"
 [ "$(content_id bend0.bzd)" != "$(content_id bend1.bzd)" ] && [ "$(content_id bend.bzd)" != "$(content_id bend1.bzd)" ]
 fails 2 "bend" distill --teacher t1.bzd --out z.bzd --bend 1.5
+# A skip connection of the teacher's is the student's; a fresh student has its own.
+$bezdist train --data toy:8gaussians --toy-count 500 --out s1.bzd --steps 20 --net mlp:8x1+skip --batch 32 --quiet >/dev/null
+for init in teacher fresh; do
+  $bezdist distill --teacher s1.bzd --out s2.bzd --init $init --net mlp:8x1+skip --steps 20 --pool 200 --batch 32 --quiet >/dev/null
+  $bezdist inspect s2.bzd | grep -q skip.weight
+done
 fails 1 "endpoint" sample --model endpoint.bzd --nfe 2 --quiet
 [ ! -e z.bzd ]
 

@@ -21,6 +21,18 @@ study accumulation --report
 study anchoring --data 8gaussians
 grep -q '^| e. bezier, rho 0, at 4 NFE' out/anchoring.md
 study grids --data moons-8gaussians
+# The others: a row for every line of the claims, a plot where there is one.
+for name in degree guides sampling teachers specialists; do
+  $bezdist study $name --data moons-8gaussians --seeds 1 --scale 0.0005 --out out --quiet
+  [ -s out/$name-moons-8gaussians.svg ]
+done
+grep -q '^| e. control, degree 2, at 4 NFE' out/degree.md
+grep -q '^| e. degree 2, fit bent by 0.75, at 4 NFE' out/guides.md
+grep -q '^| e. bezier, aim 16, at ode NFE' out/sampling.md
+grep -q '^| d. student of 8 teachers' out/teachers.md
+grep -q '^| d. four specialists of classes, two rounds' out/specialists.md
+grep -q 'bezier, velocity uniform' out/teachers-moons-8gaussians.svg
+grep -q 're-anchored' out/grids-moons-8gaussians.svg
 for file in out/*.csv; do # a comma within a name would move every column behind it
   awk -F , -v file="$file" 'NR == 1 { columns = NF } NF != columns { print file ": " $0; bad = 1 } END { exit bad }' "$file"
 done

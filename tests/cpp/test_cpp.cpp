@@ -104,6 +104,7 @@ static bz::Flow small(int32_t kind = BZD_FLOW_VELOCITY, int64_t cond_dim = 0,
   config.cond_dim = cond_dim;
   config.width = 16;
   config.layers = 2;
+  config.skip = kind == BZD_FLOW_CONTROL;
   return bz::Flow(config, context);
 }
 
@@ -271,6 +272,8 @@ static void flows() {
   CHECK(plain.choose_grid(grids).times.size() == 4);
   grids.steps = INT32_MAX;
   fails(BZD_E_ARGUMENT, "2147483647 steps", [&] { plain.choose_grid(grids); });
+
+  CHECK(small(BZD_FLOW_CONTROL).info().skip == 1 && small().info().skip == 0);
 
   bz::FlowConfig affine;
   affine.dim = 2;

@@ -50,6 +50,7 @@ static inline bzd_flow *kind_conditional(const bzd_context *context) {
   config.width = 3;
   config.layers = 1;
   config.time_features = 4;
+  config.skip = 1;
   config.item_ndim = 2;
   config.item_shape[0] = config.item_shape[1] = 2;
   config.scale = scale;

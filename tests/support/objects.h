@@ -38,6 +38,7 @@ static inline bzd_flow *make_flow(const bzd_context *context, int32_t kind, int3
   config.width = width;
   config.layers = 2;
   config.time_features = 8;
+  config.skip = kind == BZD_FLOW_ENDPOINT; /* so that all that is tested is tested with one too */
   config.seed = seed;
   OK(bzd_flow_create(context, &config, &flow));
   return flow;

@@ -151,7 +151,7 @@ static void test_stored_and_loaded(void **state) {
     int64_t value;
   } wrong[] = {{"x.flow.dim", 5},   {"x.flow.kind", 9},         {"x.flow.degree", 2},   {"x.net.width", 11},
                {"x.net.layers", 3}, {"x.net.time_features", 7}, {"x.flow.cond_dim", 0}, {"x.flow.item_shape.0", 3},
-               {"x.net.heads", 2},  {"x.net.skip", 2}};
+               {"x.net.heads", 2},  {"x.net.skip", 2},          {"x.net.skip", 0}};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
     int64_t right;
     OK(bzdi_store_get_i64(store, BZDI_META, wrong[i].key, INT64_MIN, INT64_MAX, &right));

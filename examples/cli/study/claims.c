@@ -31,10 +31,13 @@ static bool complete(const struct report *report, const char *data, const char *
 
 static const char *verdict(bool holds) { return holds ? "holds" : "**fails**"; }
 
-/* " .67" as a further ratio of a short list; the new length. */
+/* A further ratio of a short list, " 0.672"; the new length. */
 static size_t add_ratio(char *text, size_t size, size_t length, double ratio) {
-  return length + (size_t)snprintf(text + length, size - length, "%s%.2f", length ? " " : "", ratio);
+  return add_words(text, size, length, "%s%.3f", length ? " " : "", ratio);
 }
+
+/* Seeds of a claim: common_seeds has left those alone that have all of it. */
+static int seeds(const struct report *report, const char *data) { return seeds_of(&report->rows, data); }
 
 static struct spread growth_of(const struct report *report, const char *data, const char *method, int last) {
   struct key end = {data, method, "plain", last}, start = {data, method, "plain", 1};
@@ -50,9 +53,9 @@ static void growth(struct report *report, const char *data, const char *method, 
            krf.deviation, method, at(report, data, method, 1, "ode", SW2).mean,
            at(report, data, method, last, "ode", SW2).mean, bezier.mean, bezier.deviation);
   snprintf(what, sizeof what, "a. %s: growth of sw2 (adaptive solver) at most half of k-RF's", method);
-  snprintf(few, sizeof few, "%+.4f (%.4f) against %+.4f (%.4f)", bezier.mean, bezier.deviation, krf.mean,
+  snprintf(few, sizeof few, "%+.5f (%.5f) against %+.5f (%.5f)", bezier.mean, bezier.deviation, krf.mean,
            krf.deviation);
-  report_claim(report, data, what, text, few,
+  report_claim(report, data, seeds(report, data), what, text, few,
                krf.n < 2                   ? "open: one seed has no spread"
                : krf.mean <= krf.deviation ? "nothing to stop: k-RF's growth is not above its spread"
                                            : verdict(bezier.mean <= krf.mean / 2));
@@ -68,7 +71,7 @@ static void growth(struct report *report, const char *data, const char *method, 
                               : at(report, data, "teacher", 0, "ode", VARIANCE_REAL).mean);
   snprintf(what, sizeof what, "a. %s: dispersion changes by at most 2 %%", method);
   snprintf(few, sizeof few, "%+.1f %%", 100 * (end / first - 1));
-  report_claim(report, data, what, text, few, verdict(fabs(end / first - 1) <= 0.02));
+  report_claim(report, data, seeds(report, data), what, text, few, verdict(fabs(end / first - 1) <= 0.02));
 }
 
 /* b: against k-RF of the same total cost, round by round, and against the teacher's own adaptive solver. */
@@ -81,19 +84,18 @@ static void few(struct report *report, const char *data, const char *method, int
     for (int round = 1; round <= last; round++) {
       double krf = at(report, data, "krf", round, nfe[k], SW2).mean,
              own = at(report, data, method, round, nfe[k], SW2).mean;
-      length += (size_t)snprintf(text + length, sizeof text - length, "%s%.4f / %.4f = %.2f", round > 1 ? ", " : "",
-                                 own, krf, own / krf);
+      length = add_words(text, sizeof text, length, "%s%.4f / %.4f = %.2f", round > 1 ? ", " : "", own, krf, own / krf);
       short_length = add_ratio(ratios, sizeof ratios, short_length, own / krf);
       worst = fmax(worst, own / krf);
     }
     snprintf(what, sizeof what, "b. %s at %s NFE over k-RF of equal cost, by round: at most 0.80", method, nfe[k]);
-    report_claim(report, data, what, text, ratios, verdict(worst <= 0.8));
+    report_claim(report, data, seeds(report, data), what, text, ratios, verdict(worst <= 0.8));
   }
   double own = at(report, data, method, 1, "4", SW2).mean, teacher = at(report, data, "teacher", 0, "ode", SW2).mean;
   snprintf(text, sizeof text, "%.4f / %.4f = %.2f", own, teacher, own / teacher);
   snprintf(what, sizeof what, "b. %s at 4 NFE over the teacher's adaptive solver: at most 1.10", method);
   add_ratio(ratios, sizeof ratios, 0, own / teacher);
-  report_claim(report, data, what, text, ratios, verdict(own <= 1.1 * teacher));
+  report_claim(report, data, seeds(report, data), what, text, ratios, verdict(own <= 1.1 * teacher));
 }
 
 /* Two-sided measures besides sw2: a student that shrinks modes or drops some cannot hide in them. */
@@ -105,13 +107,13 @@ static void others(struct report *report, const char *data, const char *method) 
   for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
     double floor_value = spread_of(&report->rows, &floor, "-", columns[c]).mean;
     if (columns[c] == VARIANCE) floor_value = at(report, data, "teacher", 0, "ode", VARIANCE_REAL).mean;
-    length += (size_t)snprintf(text + length, sizeof text - length, "%s%s %.4g, %.4g, %.4g, %.4g", c ? "; " : "",
-                               column_names[columns[c]], at(report, data, method, 1, "4", columns[c]).mean,
-                               at(report, data, "krf", 1, "4", columns[c]).mean,
-                               at(report, data, "teacher", 0, "ode", columns[c]).mean, floor_value);
+    length =
+        add_words(text, sizeof text, length, "%s%s %.4g, %.4g, %.4g, %.4g", c ? "; " : "", column_names[columns[c]],
+                  at(report, data, method, 1, "4", columns[c]).mean, at(report, data, "krf", 1, "4", columns[c]).mean,
+                  at(report, data, "teacher", 0, "ode", columns[c]).mean, floor_value);
   }
   snprintf(what, sizeof what, "b. %s at 4 NFE, k-RF at 4, teacher's adaptive solver, data; round 1", method);
-  report_claim(report, data, what, text, "", "");
+  report_claim(report, data, seeds(report, data), what, text, "", "");
 }
 
 /* c: one evaluation against one-step distillation of the same teacher at equal cost: no worse by more than a standard
@@ -123,17 +125,20 @@ static void one(struct report *report, const char *data, const char *method, int
   for (int round = 1; round <= last; round++) {
     struct spread own = at(report, data, method, round, "1", SW2);
     struct spread dedicated = at(report, data, "onestep-first-teacher", round, "1", SW2);
-    length += (size_t)snprintf(text + length, sizeof text - length, "%s%.4f / %.4f = %.2f", round > 1 ? ", " : "",
-                               own.mean, dedicated.mean, own.mean / dedicated.mean);
+    length = add_words(text, sizeof text, length, "%s%.4f / %.4f = %.2f", round > 1 ? ", " : "", own.mean,
+                       dedicated.mean, own.mean / dedicated.mean);
     short_length = add_ratio(ratios, sizeof ratios, short_length, own.mean / dedicated.mean);
     struct key a = {data, method, "plain", round}, b = {data, "onestep-first-teacher", "plain", round};
     struct spread difference = spread_of_difference(&report->rows, &a, "1", &b, "1", SW2);
     spread &= difference.n > 1;
     holds &= difference.n > 0 && difference.mean <= difference.deviation / sqrt(difference.n);
   }
-  char what[128];
-  snprintf(what, sizeof what, "c. %s at 1 NFE over one-step distillation of equal cost, by round: at most 1", method);
-  report_claim(report, data, what, text, ratios, spread ? verdict(holds) : "open: one seed has no spread");
+  char what[160];
+  snprintf(what, sizeof what,
+           "c. %s at 1 NFE over one-step distillation of equal cost, by round: at most 1, within a standard error",
+           method);
+  report_claim(report, data, seeds(report, data), what, text, ratios,
+               spread ? verdict(holds) : "open: one seed has no spread");
 }
 
 /* The rows of seeds that have the last round of both, so that no mean is over other seeds than its neighbour. */

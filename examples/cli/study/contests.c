@@ -85,7 +85,7 @@ static void defaults(struct report *report, const struct contest *contest, const
     snprintf(few, sizeof few, "%.4f", spread.mean);
   else
     snprintf(few, sizeof few, "%.2f of %s, %s, %s", spread.mean / least, best.method, best.variant, sampling);
-  report_claim(report, own->data, what, text, few,
+  report_claim(report, own->data, spread.n, what, text, few,
                above.mean <= 0               ? "holds: best"
                : spread.mean <= 1.05 * least ? "holds: within 5 %"
                : spread.n < 2                ? "open: one seed has no spread"
@@ -107,7 +107,7 @@ static void specialists(struct report *report, const char *data) {
              key.method, key.variant);
     snprintf(text, sizeof text, "%.4f / %.4f = %.2f", other, own, other / own);
     snprintf(ratio, sizeof ratio, "%.2f", other / own);
-    report_claim(report, data, what, text, ratio, other <= 1.1 * own ? "holds" : "**fails**");
+    report_claim(report, data, difference.n, what, text, ratio, other <= 1.1 * own ? "holds" : "**fails**");
   }
 }
 
@@ -123,7 +123,7 @@ static void equal_cost(struct report *report, const char *data) {
              count);
     snprintf(text, sizeof text, "%.4f, %.4f; paired difference %.4f +- %.4f", a.mean, b.mean, difference.mean, error);
     snprintf(ratio, sizeof ratio, "%.2f", a.mean / b.mean);
-    report_claim(report, data, what, text, ratio,
+    report_claim(report, data, difference.n, what, text, ratio,
                  difference.n < 2                 ? "open: one seed has no spread"
                  : fabs(difference.mean) <= error ? "not to be told apart"
                  : difference.mean < 0            ? "the ensemble wins"

@@ -43,7 +43,7 @@ void report_row(struct report *report, bool first, int count, const char *const 
 
 void report_end_table(struct report *report) { text_add(&report->html, "</table>\n"); }
 
-void report_claim(struct report *report, const char *data, const char *what, const char *figures,
+void report_claim(struct report *report, const char *data, int seeds, const char *what, const char *figures,
                   const char *short_figures, const char *verdict) {
   const char *cells[] = {what, figures, verdict};
   report_row(report, false, 3, cells);
@@ -55,6 +55,7 @@ void report_claim(struct report *report, const char *data, const char *what, con
   snprintf(v->short_figures, sizeof v->short_figures, "%s", short_figures);
   snprintf(v->verdict, sizeof v->verdict, "%s", verdict);
   v->data = data;
+  v->seeds = seeds;
 }
 
 void report_plot(struct report *report, const char *name, struct text *svg) {
@@ -65,6 +66,14 @@ void report_plot(struct report *report, const char *name, struct text *svg) {
   text_add(&report->html, "%s", svg->data);
   free(svg->data);
   memset(svg, 0, sizeof *svg);
+}
+
+size_t add_words(char *text, size_t size, size_t length, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  int more = vsnprintf(text + length, size - length, format, arguments);
+  va_end(arguments);
+  return length + (size_t)more < size ? length + (size_t)more : size - 1;
 }
 
 /* ---- Numbers over seeds -------------------------------------------------------------------------------------------
@@ -232,46 +241,11 @@ static void table(struct report *report, const char *data, bool by_sampling, con
   report_end_table(report);
 }
 
-/* ---- The plots ----------------------------------------------------------------------------------------------------
- */
-
-/* sw2 over rounds (accumulation) or over NFE (others), a line for each method and variant. */
-static void plot(struct report *report, const char *data, const char *sampling, const char *variant, const char *name) {
-  enum { MOST = 24, POINTS = 16 };
-  const struct rows *rows = &report->rows;
-  static double x[MOST][POINTS], y[MOST][POINTS];
-  static char label[MOST][72];
-  struct series series[MOST];
-  size_t count = 0;
-  struct key key;
-  for (size_t i = 0; next_key(rows, data, &i, &key) && count < MOST;) {
-    if (key.round == 0) continue; /* the floor; the teacher, whose few Euler steps would flatten the rest */
-    if (variant && strcmp(key.variant, variant) != 0) continue;
-    size_t s = 0;
-    if (sampling)
-      while (s < count && strcmp(label[s], key.method) != 0) s++;
-    else
-      s = count;
-    if (s == count) {
-      snprintf(label[s], sizeof label[s], sampling ? "%s" : "%s, %s", key.method, key.variant);
-      series[s] = (struct series){.name = label[s], .n = 0, .x = x[s], .y = y[s]};
-      count++;
-    }
-    static const char *const nfe[] = {"1", "2", "4", "8"};
-    for (int k = 0; k < (sampling ? 1 : 4); k++) {
-      struct spread spread = spread_of(rows, &key, sampling ? sampling : nfe[k], SW2);
-      if (spread.n == 0 || series[s].n == POINTS) continue;
-      x[s][series[s].n] = sampling ? key.round : 1 << k;
-      y[s][series[s].n++] = spread.mean;
-    }
-    if (!sampling && series[s].n == 0) count--;
-  }
-  if (count == 0) return;
-  struct text svg = {0};
-  char y_label[64];
-  snprintf(y_label, sizeof y_label, sampling ? "sw2 at %s" : "sw2", sampling);
-  plot_lines(&svg, sampling ? "round" : "NFE", y_label, !sampling, true, count, series);
-  report_plot(report, name, &svg);
+int rounds_in(const struct rows *rows, const char *data) {
+  int most = 0;
+  for (size_t i = 0; i < rows->n; i++)
+    if (strcmp(rows->row[i].data, data) == 0 && rows->row[i].round > most) most = rows->row[i].round;
+  return most;
 }
 
 int seeds_of(const struct rows *rows, const char *data) {
@@ -306,12 +280,15 @@ static void bed_report(struct report *report, const struct bed *bed) {
     static const char *const at[] = {"4", "ode"};
     for (int k = 0; k < 2; k++) {
       snprintf(name, sizeof name, "%s-%s-%s", report->study->name, bed->name, at[k]);
-      plot(report, bed->name, at[k], "plain", name);
+      report_plot_rounds(report, bed->name, at[k], "plain", "round", name);
     }
   } else {
     report_contests(report, bed->name);
     snprintf(name, sizeof name, "%s-%s", report->study->name, bed->name);
-    plot(report, bed->name, NULL, NULL, name);
+    if (rounds_in(&report->rows, bed->name) > 1)
+      report_plot_rounds(report, bed->name, "4", NULL, "teachers", name);
+    else
+      report_plot_nfe(report, bed->name, name);
   }
   report_text(report, "Everything at 4 evaluations, sw2 at all:");
   table(report, bed->name, true, "4", samples, sizeof samples / sizeof *samples);
@@ -332,6 +309,12 @@ void study_report(const struct study *study, const char *out, double scale) {
     for (size_t i = 0; i < found.gl_pathc; i++) rows_read(&report.rows, found.gl_pathv[i]);
   globfree(&found);
   if (report.rows.n == 0) die("%s: no rows of %s", out, study->name);
+  for (int b = 0; b < bed_count; b++)
+    if (seeds_of(&report.rows, beds[b].name) > 0) bed_report(&report, &beds[b]);
+  struct text md = report.md, html = report.html; /* of the beds; the claims that they tell come before them */
+  report.md = report.html = (struct text){0};
+  text_add(&report.md, "# %s: %s\n\nMade by `bezdist study %s`; mean +- standard deviation over seeds.\n", study->name,
+           study->what, study->name);
   text_add(&report.html,
            "<!DOCTYPE html><meta charset=\"utf-8\"><title>bezdist study %s</title>"
            "<style>body{font:14px/1.5 sans-serif;max-width:1200px;margin:2em auto;padding:0 1em}"
@@ -339,15 +322,11 @@ void study_report(const struct study *study, const char *out, double scale) {
            "svg.plot{max-width:820px;display:block}svg text{font:12px sans-serif}.grid{stroke:#ddd}</style>"
            "<h1>%s: %s</h1><p>Mean and standard deviation over seeds.</p>\n",
            study->name, study->name, study->what);
-  for (int b = 0; b < bed_count; b++)
-    if (seeds_of(&report.rows, beds[b].name) > 0) bed_report(&report, &beds[b]);
-  struct text beds_md = report.md; /* they say what stands in the table of claims before them */
-  report.md = (struct text){0};
-  text_add(&report.md, "# %s: %s\n\nMade by `bezdist study %s`; mean +- standard deviation over seeds.\n", study->name,
-           study->what, study->name);
   report_verdicts(&report);
-  text_add(&report.md, "%s", beds_md.data);
-  free(beds_md.data);
+  if (md.data) text_add(&report.md, "%s", md.data);
+  if (html.data) text_add(&report.html, "%s", html.data);
+  free(md.data);
+  free(html.data);
   free(report.verdicts);
   snprintf(path, sizeof path, "%s/%s.md", out, study->name);
   write_atomic(path, report.md.data, report.md.size);

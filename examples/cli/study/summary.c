@@ -26,7 +26,7 @@ static bool is_first(const struct report *report, size_t i) {
 void report_verdicts(struct report *report) {
   enum { MOST = 16 };
   const char *cells[MOST], *names[MOST];
-  char text[MOST][192];
+  char text[MOST][224];
   int count = 0;
   if (report->verdict_count == 0) return;
   begin(report, "claims");
@@ -44,8 +44,9 @@ void report_verdicts(struct report *report) {
     cells[0] = report->verdicts[i].what;
     for (int b = 0; b < count; b++) {
       const struct verdict *v = verdict_of(report, names[b], cells[0]);
-      text[b + 1][0] = 0;
-      if (v) snprintf(text[b + 1], sizeof text[b + 1], "%s, %s", v->short_figures, v->verdict);
+      char of[24] = "";
+      if (v && v->seeds != seeds_of(&report->rows, names[b])) snprintf(of, sizeof of, " (%d seeds)", v->seeds);
+      snprintf(text[b + 1], sizeof text[0], v ? "%s, %s%s" : "", v ? v->short_figures : "", v ? v->verdict : "", of);
       cells[b + 1] = text[b + 1];
     }
     report_row(report, false, count + 1, cells);
@@ -63,21 +64,34 @@ static void number(double value, char *out, size_t size) {
   snprintf(out, size, "%s", text + (text[0] == '0'));
 }
 
-/* The means of all rounds of a method and variant at a sampling, in order. */
+/* The means of all rounds of a method and variant at a sampling, in order; "-" for one that others have. */
 static bool rounds_of(const struct report *report, const struct key *key, const char *sampling, int column, char *out,
                       size_t size) {
+  const struct rows *rows = &report->rows;
   size_t length = 0;
+  int most = rounds_in(rows, key->data);
   out[0] = 0;
-  for (int round = 0; round <= 8; round++) {
+  struct spread whole = spread_of(rows, key, sampling, column);
+  if (whole.n == 0) return false;
+  struct key once = *key;
+  once.round = 0;
+  bool no_rounds = spread_of(rows, &once, sampling, column).n > 0;
+  for (int round = no_rounds ? 0 : 1; round <= (no_rounds ? 0 : most); round++) {
     struct key at = *key;
-    char text[32];
+    char text[32] = "-";
     at.round = round;
-    struct spread spread = spread_of(&report->rows, &at, sampling, column);
-    if (spread.n == 0) continue;
-    number(spread.mean, text, sizeof text);
-    length += (size_t)snprintf(out + length, size - length, "%s%s", length ? " " : "", text);
+    struct spread spread = spread_of(rows, &at, sampling, column);
+    if (spread.n > 0) number(spread.mean, text, sizeof text);
+    /* The deviation where there is room for it: of one round. */
+    if (spread.n > 1 && (no_rounds || most == 1)) {
+      char deviation[32];
+      number(spread.deviation, deviation, sizeof deviation);
+      length = add_words(out, size, length, "%s +- %s", text, deviation);
+    } else {
+      length = add_words(out, size, length, "%s%s", length ? " " : "", text);
+    }
   }
-  return length > 0;
+  return true;
 }
 
 /* Whether row i is the first of its bed, method and variant. */
@@ -98,7 +112,9 @@ void report_short(struct report *report, const char *data, int column) {
   int n = samplings_of(rows, data, samplings);
   snprintf(name, sizeof name, "%s %s", column_names[column], data);
   begin(report, name);
-  cells[0] = column_names[column];
+  int seeds = seeds_of(rows, data);
+  snprintf(text[0], sizeof text[0], "%s, %d seed%s", column_names[column], seeds, seeds > 1 ? "s" : "");
+  cells[0] = text[0];
   for (int k = 0; k < n; k++) {
     snprintf(text[k + 1], sizeof text[0], "%s", strcmp(samplings[k], "ode") == 0 ? "adaptive solver" : samplings[k]);
     cells[k + 1] = text[k + 1];
@@ -106,12 +122,12 @@ void report_short(struct report *report, const char *data, int column) {
   report_row(report, true, n + 1, cells);
   for (size_t i = 0; i < rows->n; i++) { /* all rounds of a method and variant are in one line */
     struct key key = {data, rows->row[i].method, rows->row[i].variant, -1};
-    bool any = false;
-    if (!is_new(rows, i, data) || strcmp(key.method, "floor") == 0) continue;
+    bool any = false, floor = strcmp(key.method, "floor") == 0; /* no sampling: it stands in the first column */
+    if (!is_new(rows, i, data)) continue;
     snprintf(text[0], sizeof text[0], "%s, %s", key.method, key.variant);
     cells[0] = text[0];
     for (int k = 0; k < n; k++) {
-      any |= rounds_of(report, &key, samplings[k], column, text[k + 1], sizeof text[0]);
+      any |= rounds_of(report, &key, floor && k == 0 ? "-" : samplings[k], column, text[k + 1], sizeof text[0]);
       cells[k + 1] = text[k + 1];
     }
     if (any) report_row(report, false, n + 1, cells);

@@ -107,7 +107,8 @@ def _velocity(function: Callable) -> Callable:
 class Flow(_Field):
     """A model of transport with fresh weights (bzd_flow_config).
 
-    dim: numbers in a sample. options: kind (FLOW_), degree, layers, width, cond_dim, time_features, item_shape, seed, skip.
+    dim: numbers in a sample. options: kind (FLOW_), degree, layers, width, skip, cond_dim, time_features, item_shape,
+    seed.
     scale, offset [dim]: data value = scale * model value + offset, as Data.affine gives them."""
 
     _noun, _info = "flow", FlowInfo

@@ -20,8 +20,10 @@ fn trained() -> (Source, Trainer) {
     let source = Source::transport(&data, None, 4, 1).unwrap();
     assert_eq!(source.info().kind, SourceKind::TRANSPORT);
     let (scale, offset) = data.affine().unwrap();
-    let config = FlowConfig { dim: 2, width: 16, scale, offset, item_shape: vec![1, 2], ..Default::default() };
+    let config =
+        FlowConfig { dim: 2, width: 16, skip: true, scale, offset, item_shape: vec![1, 2], ..Default::default() };
     let mut flow = Flow::new(None, &config).unwrap();
+    assert!(flow.info().unwrap().skip);
     flow.set_metadata("name", Some("squares")).unwrap();
     let config = TrainerConfig { steps: 6, batch: 8, ..Default::default() };
     let mut trainer = Trainer::new(&flow, &source, &config).unwrap();
