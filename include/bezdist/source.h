@@ -56,10 +56,10 @@ typedef struct bzd_ensemble_source_config {
   int32_t visit_steps;     /* 1..1024, default 4 */
   int32_t windows;         /* K > 1: trajectories are cut into K equal windows, a path each; velocity students only
                               (piecewise rectified flow with degree 1). 1..256, default 1 */
-  double tolerance;        /* > 0: degree = the smallest whose relative residual over a probe (256 trajectories, fewer
-                              where they are large), rms(state - curve)
-                              / rms(x1 - x0), is at most this; the fitter's degree (at most 8) is the highest. 0
-                              (default): the fitter's degree. Guide FIT */
+  double tolerance;        /* > 0: degree = the smallest whose fit, before bend, has a relative residual rms(state -
+                              curve) / rms(x1 - x0) of at most this over a probe (256 trajectories, fewer where they are
+                              large); the fitter's degree (at most 8) is the highest. Chosen once, as a student has a
+                              head for each degree. 0 (default): the fitter's degree. Guide FIT */
   double bend; /* of FIT: share of the fitted curve's deviation from its chord that a path keeps, 0..1: 1 the fit
                   itself, 0 the straight line. Default 0.75: students of paths between the two are better
                   than those of either (docs/math.md, docs/results.md) */

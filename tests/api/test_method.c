@@ -498,6 +498,32 @@ static void test_generations(void **state) {
 
 /* ---- Degree and guides ------------------------------------------------------------------------------------------ */
 
+/* rms(state - curve) / rms(end - start) of the best curve of a degree along a trajectory of the spiral, which turns by
+ * 2 t and shrinks by exp(-t^2 / 2): the same for every start. */
+static double residual_of_spiral(int32_t degree) {
+  enum { NODES = 17, MOST_DEGREE = 8 };
+  float states[NODES * 2], path[(MOST_DEGREE + 1) * 2];
+  bzd_fitter *fitter = make_fitter(NULL, degree, NODES);
+  for (int k = 0; k < NODES; k++) {
+    double t = k / (NODES - 1.0), size = exp(-t * t / 2);
+    states[2 * k] = (float)(size * cos(2 * t));
+    states[2 * k + 1] = (float)(size * sin(2 * t));
+  }
+  OK(bzd_fitter_fit(fitter, 1, 2, states, path, NULL));
+  bzd_fitter_destroy(fitter);
+  double apart = 0, chord = 0;
+  for (int k = 0; k < NODES; k++)
+    for (int j = 0; j < 2; j++) {
+      double p[MOST_DEGREE + 1], t = k / (NODES - 1.0); /* de Casteljau */
+      for (int i = 0; i <= degree; i++) p[i] = (double)path[2 * i + j];
+      for (int left = degree; left > 0; left--)
+        for (int i = 0; i < left; i++) p[i] += t * (p[i + 1] - p[i]);
+      apart += pow(p[0] - (double)states[2 * k + j], 2) / NODES;
+      if (k == 0) chord += pow((double)states[2 * (NODES - 1) + j] - (double)states[j], 2);
+    }
+  return sqrt(apart / chord);
+}
+
 static void test_chosen_degree(void **state) {
   float speed = 2;
   (void)state;
@@ -516,6 +542,8 @@ static void test_chosen_degree(void **state) {
     source = source_of(single(curved), 8, &config);
     bzd_source_info info = info_of(source);
     assert_true(info.degree > last && info.relative_residual <= config.tolerance);
+    assert_true(fabs(residual_of_spiral(info.degree) / info.relative_residual - 1) < 0.01);
+    assert_true(residual_of_spiral(info.degree - 1) > config.tolerance); /* the smallest */
     last = info.degree;
     bzd_source_destroy(source);
   }
