@@ -80,7 +80,7 @@ size_t add_words(char *text, size_t size, size_t length, const char *format, ...
  */
 
 static bool matches(const struct row *row, const struct key *key, const char *sampling) {
-  return (!key->data || strcmp(row->data, key->data) == 0) && strcmp(row->method, key->method) == 0 &&
+  return (!key->data || strcmp(row->data, key->data) == 0) && (!key->method || strcmp(row->method, key->method) == 0) &&
          (!key->variant || strcmp(row->variant, key->variant) == 0) && (key->round < 0 || row->round == key->round) &&
          strcmp(row->sampling, sampling) == 0;
 }

@@ -42,7 +42,7 @@ struct spread {
   int n;
   double mean, deviation;
 };
-/* Which rows: variant NULL and round -1 stand for any. */
+/* Which rows: method or variant NULL and round -1 stand for any. */
 struct key {
   const char *data, *method, *variant;
   int round;

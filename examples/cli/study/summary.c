@@ -77,6 +77,8 @@ static bool rounds_of(const struct report *report, const struct key *key, const 
   once.round = 0;
   bool no_rounds = spread_of(rows, &once, sampling, column).n > 0;
   for (int round = no_rounds ? 0 : 1; round <= (no_rounds ? 0 : most); round++) {
+    struct key anyone = {key->data, NULL, NULL, round};
+    if (spread_of(rows, &anyone, sampling, column).n == 0) continue; /* of `teachers`: 1, 2, 4, 8 */
     struct key at = *key;
     char text[32] = "-";
     at.round = round;
