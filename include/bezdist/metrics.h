@@ -102,7 +102,7 @@ typedef struct bzd_flow_metrics {
   double budget;            /* (path_chord2 + path_straightness) / (chord2 + straightness + crossing_variance) - 1: 0
                                for the exact field */
   double drift;             /* root mean square per coordinate between real rows and what their codes (velocity
-                               backwards, adaptive solver) decode to */
+                               backwards, adaptive solver) decode to by the config's decode_solver */
 } bzd_flow_metrics;
 
 /* sizeof(bzd_flow_metrics) in this library. Threads: any. Since 0.1. */

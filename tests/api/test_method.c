@@ -687,9 +687,24 @@ static void test_energy_budget(void **state) {
   assert_true(fabs(numbers.path_straightness) < 1e-5 && fabs(numbers.path_arc_over_chord) < 1e-6);
   assert_true(fabs(numbers.path_chord2 / (law[0] * law[0] + 1 + law[1] * law[1]) - 1) < 0.03);
   assert_true(fabs(numbers.chord2 / (law[0] * law[0] + (law[1] - 1) * (law[1] - 1)) - 1) < 0.03);
-  assert_true(numbers.straightness > 0.01 && numbers.crossing_variance > 0.1);
+  /* The flow sends x to t m + b(t) x, b^2 = (1-t)^2 + t^2 s^2: S(Z) is the integral of (b' - (s - 1))^2, V = 2 s - S.
+   */
+  double straight = 0;
+  for (int i = 0; i < 1000; i++) { /* the midpoint rule */
+    double at = (i + 0.5) / 1000, b = sqrt((1 - at) * (1 - at) + at * at * law[1] * law[1]);
+    straight += pow((at * law[1] * law[1] - (1 - at)) / b - (law[1] - 1), 2) / 1000;
+  }
+  assert_true(fabs(numbers.straightness / straight - 1) < 0.03);
+  assert_true(fabs(numbers.crossing_variance / (2 * law[1] - straight) - 1) < 0.03);
   assert_true(fabs(numbers.budget) < 0.03);
   assert_true(numbers.drift < 1e-3); /* there and back by the adaptive solver */
+  /* A decoder of one Euler step sends every code to m. */
+  double away = 0;
+  for (int i = 0; i < ROWS; i++) away += pow((double)rows[i] - law[0], 2) / ROWS;
+  config.decode_solver = BZD_SOLVER_EULER;
+  config.decode_steps = 1;
+  OK(bzd_metrics_flow(flow, &config, &numbers));
+  assert_true(fabs(numbers.drift / sqrt(away) - 1) < 1e-3);
   /* Trajectories of the flow itself as paths: they do not cross, and V is what their fit leaves. */
   bzd_ensemble_source_config along = source_config();
   along.bend = 1;
