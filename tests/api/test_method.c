@@ -265,6 +265,56 @@ static int32_t prefer_second(void *user, int64_t n, int64_t count, int64_t dim, 
   return 0;
 }
 
+/* Lines of five slopes in turn, by the number of the sample. */
+static int32_t scattered(void *user, int64_t n, const int64_t *index, int32_t degree, int64_t dim, int64_t cond_dim,
+                         float *paths, float *cond, float *span) {
+  (void)user, (void)degree, (void)cond_dim, (void)cond, (void)span;
+  for (int64_t r = 0; r < n; r++)
+    for (int64_t j = 0; j < dim; j++) {
+      paths[2 * r * dim + j] = 0;
+      paths[(2 * r + 1) * dim + j] = 0.5f * (float)(index[r] % 5);
+    }
+  return 0;
+}
+
+/* 1 / (d_m - min d + sigma) with d_m the mean of the paired differences to teacher 0, sigma their mean standard error:
+ * what all share (1/2 here, the variance of the slopes) does not count. */
+static void test_weights_by_error(void **state) {
+  enum { COUNT = 500 };
+  float speed[3] = {1, 1.1f, 1.5f};
+  bzd_flow *flow[3];
+  const bzd_flow *teachers[3];
+  (void)state;
+  for (int m = 0; m < 3; m++) teachers[m] = flow[m] = callback(DIM, constant, &speed[m]);
+  bzd_source *lines;
+  OK(bzd_source_create_callback(NULL, 1, DIM, 0, scattered, NULL, &lines));
+  bzd_ensemble_config config;
+  bzd_ensemble *ensemble;
+  OK(bzd_ensemble_config_init(&config, sizeof config));
+  config.rule = BZD_RULE_ERROR;
+  config.validation = lines;
+  config.validation_count = COUNT;
+  OK(bzd_ensemble_create(NULL, &config, 3, teachers, &ensemble));
+  double d[3] = {0}, sigma = 0, weights[3], expected[3], sum = 0, least = INFINITY;
+  for (int m = 0; m < 3; m++) {
+    double squares = 0;
+    for (int i = 0; i < COUNT; i++) {
+      double slope = 0.5 * (i % 5), apart = pow((double)speed[m] - slope, 2) - pow((double)speed[0] - slope, 2);
+      d[m] += apart / COUNT;
+      squares += apart * apart / COUNT;
+    }
+    sigma += sqrt((squares - d[m] * d[m]) / COUNT) / 2; /* teacher 0's difference to itself is none */
+    least = fmin(least, d[m]);
+  }
+  for (int m = 0; m < 3; m++) sum += expected[m] = 1 / (d[m] - least + sigma);
+  OK(bzd_ensemble_get_weights(ensemble, 0.5, weights));
+  for (int m = 0; m < 3; m++) assert_true(fabs(weights[m] - expected[m] / sum) < 1e-6);
+  assert_true(weights[0] > weights[1] && weights[1] > weights[2] && weights[2] > 0.01);
+  bzd_ensemble_destroy(ensemble);
+  bzd_source_destroy(lines);
+  for (int m = 0; m < 3; m++) bzd_flow_destroy(flow[m]);
+}
+
 /* Right, nearly right, far off: by the rule's own formula. */
 static void test_rules(void **state) {
   float speed[3] = {1, 1.1f, 3};
@@ -360,6 +410,21 @@ static void test_rules(void **state) {
       assert_true(combine == BZD_COMBINE_ENDPOINT ? fabsf(paths[i] - alone[i]) < 1e-6f : paths[i] == alone[i]);
     bzd_source_destroy(source);
   }
+  /* By weight: distances to a heavy member count for more, and so does its trajectory. */
+  const double heavy[3] = {0.1, 0.1, 0.8};
+  config.rule = BZD_RULE_FIXED;
+  config.fixed = heavy;
+  for (int32_t combine = BZD_COMBINE_SELECT; combine <= BZD_COMBINE_ENDPOINT; combine++) {
+    config.combine = combine;
+    OK(bzd_ensemble_create(NULL, &config, 3, teachers, &ensemble));
+    source = source_of(ensemble, 1, &spec);
+    OK(bzd_source_get_paths(source, 0, N, paths, NULL, NULL));
+    const float gone = combine == BZD_COMBINE_SELECT ? speed[2] : 0.1f * speed[0] + 0.1f * speed[1] + 0.8f * speed[2];
+    for (int i = 0; i < N; i++) assert_true(fabsf(paths[(2 * i + 1) * DIM] - paths[2 * i * DIM] - gone) < 1e-5f);
+    bzd_source_destroy(source);
+  }
+  config.rule = BZD_RULE_UNIFORM;
+  config.fixed = NULL;
   /* Two of one weight are as near to each other: each sample follows either, about as many each. */
   enum { MANY = 400 };
   static float ends[MANY * 2 * DIM];
@@ -884,6 +949,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_windows),
                                      cmocka_unit_test(test_visits),
                                      cmocka_unit_test(test_transport),
+                                     cmocka_unit_test(test_weights_by_error),
                                      cmocka_unit_test(test_rules),
                                      cmocka_unit_test(test_variance_by_time),
                                      cmocka_unit_test(test_generations),
