@@ -15,6 +15,7 @@ cmp whole.csv "$file"
 study accumulation --data 8gaussians --rounds 2
 grep -q '^| a. bezier-chain: growth' out/accumulation.md
 grep -q '^| c. bezier-ensemble at 1' out/accumulation.md
+grep -q '^| b. bezier-mixture at 4' out/accumulation.md
 grep -q '<svg' out/accumulation.html
 [ -s out/accumulation-8gaussians-ode.svg ]
 study accumulation --report

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Does error accumulate over rounds? Reflow, one-step and Bezier distillation at equal networks, steps, batches and
- * teacher evaluations a round, with and without real anchoring. A round trains student_steps steps on new paths; an
- * ensemble's are fewer, as each costs an evaluation of every member. */
+ * teacher evaluations a round, with and without real anchoring. A round trains student_steps steps on new paths; those
+ * of a mean of velocities are fewer, as each costs an evaluation of every member, those of a mixture are not. */
 #include "studies.h"
 
 #include <string.h>
@@ -18,7 +18,8 @@ static void rounds(struct piece *piece, const char *method, const char *variant,
   for (int round = 1; round <= last_round; round++) {
     struct recipe own = *recipe;
     own.seed = (uint64_t)round;
-    own.paths = (recipe->paths + count - 1) / count;
+    int cost = recipe->combine == BZD_COMBINE_MIXTURE ? 1 : count;
+    own.paths = (recipe->paths + cost - 1) / cost;
     struct model *next = round == 1     ? make_student(piece, &own, count, teachers, NULL)
                          : who == CHAIN ? make_student(piece, &own, 1, &last, NULL)
                                         : make_student(piece, &own, count, teachers, last);
@@ -54,6 +55,9 @@ void run_accumulation(struct piece *piece) {
     rounds(piece, "bezier", variant, &curve, 1, teacher, FIRST, last);
     rounds(piece, "bezier-ensemble", variant, &curve, ENSEMBLE, teacher, FIRST, last);
     if (anchored) continue;
+    struct recipe mixed = curve;
+    mixed.combine = BZD_COMBINE_MIXTURE;
+    rounds(piece, "bezier-mixture", variant, &mixed, ENSEMBLE, teacher, FIRST, last);
     rounds(piece, "onestep-first-teacher", variant, &onestep, 1, teacher, FIRST, last);
     if (!piece->bed->ablated) continue;
     rounds(piece, "krf-first-teacher", variant, &line, 1, teacher, FIRST, last);

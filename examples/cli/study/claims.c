@@ -159,7 +159,7 @@ void report_claims(struct report *report, const char *data) {
   if (last < 1) return;
   static const char *const head[] = {"claim", "figures (sw2 unless said)", ""};
   report_row(report, true, 3, head);
-  static const char *const methods[] = {"bezier", "bezier-ensemble", "bezier-chain"};
+  static const char *const methods[] = {"bezier", "bezier-ensemble", "bezier-mixture", "bezier-chain"};
   const struct rows all = report->rows;
   for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
     report->rows = all;
