@@ -398,7 +398,7 @@ static void test_rules(void **state) {
   float alone[N * 2 * DIM], paths[N * 2 * DIM];
   bzd_ensemble_source_config spec = source_config();
   OK(bzd_ensemble_config_init(&config, sizeof config));
-  bzd_source *source = source_of(single(callback(DIM, constant, &speed[1])), 1, &spec);
+  bzd_source *source = source_of(single(flow[1]), 1, &spec);
   OK(bzd_source_get_paths(source, 0, N, alone, NULL, NULL));
   bzd_source_destroy(source);
   for (int32_t combine = BZD_COMBINE_MIXTURE; combine <= BZD_COMBINE_ENDPOINT; combine++) {
