@@ -48,19 +48,13 @@ static bzd_checkpoint *make_endpoint(void) {
 /* A skip connection, which begins as none: its numbers are set. */
 static bzd_checkpoint *make_skip(void) {
   bzd_flow_config config = small_flow(BZD_FLOW_CONTROL);
-  bzd_flow_info info = {.struct_size = sizeof info};
   bzd_checkpoint *checkpoint;
   bzd_flow *flow;
   config.skip = 1;
   OK(bzd_flow_create(NULL, &config, &flow));
-  OK(bzd_flow_get_info(flow, &info));
-  float *w = calloc((size_t)info.parameters, sizeof *w);
-  OK(bzd_flow_get_parameters(flow, info.parameters, w));
-  for (int i = 0; i < 3 * (8 + 1); i++) w[info.parameters - 1 - i] = (float)(i + 1) / 64;
-  OK(bzd_flow_set_parameters(flow, info.parameters, w));
+  set_skip(flow, config.degree, 1.0f / 64);
   OK(bzd_checkpoint_from_flow(flow, &checkpoint));
   bzd_flow_destroy(flow);
-  free(w);
   return checkpoint;
 }
 

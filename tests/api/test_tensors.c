@@ -278,18 +278,6 @@ static void test_flow(void **state) {
   }
 }
 
-/* Makes the skip connection of a flow of FULL_DIM numbers and `heads` heads count. */
-static void set_skip(bzd_flow *flow, int heads) {
-  bzd_flow_info info = {.struct_size = sizeof info};
-  OK(bzd_flow_get_info(flow, &info));
-  assert_true(info.skip == 1);
-  float *w = malloc((size_t)info.parameters * sizeof *w);
-  OK(bzd_flow_get_parameters(flow, info.parameters, w));
-  for (int i = 1; i <= heads * (info.time_features + 1); i++) w[info.parameters - i] = 0.01f * (float)i;
-  OK(bzd_flow_set_parameters(flow, info.parameters, w));
-  free(w);
-}
-
 /* A skip connection, with the text and without. */
 static void test_skip(void **state) {
   (void)state;
@@ -305,7 +293,7 @@ static void test_skip(void **state) {
   bzd_flow *flow, *loaded;
   bzd_tensors *tensors;
   OK(bzd_flow_create(NULL, &config, &flow));
-  set_skip(flow, HEADS);
+  set_skip(flow, HEADS, 0.01f);
   OK(bzd_tensors_from_flow(flow, &tensors));
   OK(bzd_tensors_get_flow(tensors, NULL, &loaded));
   expect_same_samples(flow, loaded);

@@ -57,6 +57,18 @@ static inline bzd_ensemble *make_ensemble(const bzd_context *context, int32_t co
   return ensemble;
 }
 
+/* Makes a skip connection, which begins as none, count: the last parameters, [heads, features + 1] of them. */
+static inline void set_skip(bzd_flow *flow, int heads, float unit) {
+  bzd_flow_info info = {.struct_size = sizeof info};
+  OK(bzd_flow_get_info(flow, &info));
+  assert_true(info.skip == 1);
+  float *w = malloc((size_t)info.parameters * sizeof *w);
+  OK(bzd_flow_get_parameters(flow, info.parameters, w));
+  for (int i = 1; i <= heads * (info.time_features + 1); i++) w[info.parameters - i] = unit * (float)i;
+  OK(bzd_flow_set_parameters(flow, info.parameters, w));
+  free(w);
+}
+
 static inline bzd_fitter *make_fitter(const bzd_context *context, int32_t degree, int32_t nodes) {
   bzd_fitter_config config;
   bzd_fitter *fitter;
